@@ -1,0 +1,1 @@
+"""Grow a Multifaceted Collection from instructions, with any OpenAI-compatible teacher."""

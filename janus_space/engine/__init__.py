@@ -1,0 +1,1 @@
+"""The engine process: one base model, many adapters, one batch."""

@@ -1,0 +1,229 @@
+"""The running batch: requests join and leave it, every step makes one token for each.
+
+One thread owns the model and calls `step` in a loop. A step is one forward pass over flat tokens (attention.py): the
+next token of every row that is answering, and a bounded share of the prompts of rows that have just joined.
+"""
+
+from __future__ import annotations
+
+import collections
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from data_gen.chat import FinishReason, Sampling, Timings
+from janus_space.engine.adapters import AdapterBank
+from janus_space.engine.attention import FlatPlan, Segment
+from janus_space.engine.cache import RowCache
+from janus_space.engine.decode import Chooser, TextStream
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Text of one row that has just become certain."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The end of one row."""
+
+    finish_reason: FinishReason
+    tokens: int
+    timings: Timings
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The row was lost to a failure of the engine; the message says which."""
+
+    message: str
+
+
+@dataclass
+class Request:
+    """A prompt to be answered. `report` is called from the engine's thread; `cancelled` frees the row at the next step."""
+
+    token_ids: list[int]
+    sampling: Sampling
+    adapter: str | None
+    report: Callable[[Piece | Finished | Broken], None]
+    arrived: float = field(default_factory=time.perf_counter)
+    cancelled: bool = False
+
+
+class Row:
+    """One request while it is in the batch."""
+
+    def __init__(self, request: Request, tokenizer: Any, held: int, device: torch.device) -> None:
+        self.request = request
+        self.tokens = list(request.token_ids)
+        self.held = held
+        self.made = 0
+        self.first_token_at = 0.0
+        self.chooser = Chooser(request.sampling, request.token_ids, device)
+        self.stream = TextStream(tokenizer, request.sampling.stop)
+
+    @property
+    def pending(self) -> int:
+        return len(self.tokens) - self.held
+
+    def finish(self, reason: FinishReason) -> None:
+        now = time.perf_counter()
+        if piece := self.stream.flush():
+            self.request.report(Piece(piece))
+        answering = now - self.first_token_at
+        timings = Timings(
+            ttft_s=(self.first_token_at or now) - self.request.arrived,
+            total_s=now - self.request.arrived,
+            tokens_per_s=(self.made - 1) / answering if self.made > 1 and answering > 0 else None,
+        )
+        self.request.report(Finished(reason, self.made, timings))
+
+
+class Batch:
+    """All rows being answered by one base model.
+
+    Invariant: rows that answer stand in the leading slots of the cache, rows still reading their prompt behind them.
+    """
+
+    def __init__(
+        self, model: nn.Module, tokenizer: Any, bank: AdapterBank, *, max_rows: int = 32, read_tokens: int = 512
+    ) -> None:
+        config = model.config.get_text_config()  # type: ignore[operator, union-attr]
+        self._model, self._tokenizer, self._bank = model, tokenizer, bank
+        self._max_rows, self._read_tokens = max_rows, read_tokens
+        self._device = next(model.parameters()).device
+        self._layers = int(config.num_hidden_layers)
+        self._cache = RowCache(layers=self._layers)
+        self._waiting: collections.deque[Request] = collections.deque()
+        self._rows: list[Row] = []
+        self._ends = end_tokens(model, tokenizer)
+
+    @property
+    def size(self) -> int:
+        return len(self._rows) + len(self._waiting)
+
+    def join(self, request: Request) -> None:
+        """Queue a request; it enters the batch at the next step that has room."""
+        self._waiting.append(request)
+
+    def forget(self, adapter: str | None) -> None:
+        """Drop what is remembered under an adapter that was loaded anew."""
+        self._cache.forget(adapter)
+
+    def abandon(self, message: str) -> None:
+        """Give up every row and start with an empty cache."""
+        lost = [row.request for row in self._rows] + list(self._waiting)
+        self._rows, self._waiting = [], collections.deque()
+        self._cache = RowCache(layers=self._layers)
+        for request in lost:
+            request.report(Broken(message))
+
+    @torch.inference_mode()
+    def step(self) -> None:
+        """Make one token for each answering row."""
+        self._drop_cancelled()
+        self._admit()
+        if not self._rows:
+            return
+        self._arrange()
+        plan, owners, flat, positions, last = self._plan()
+        self._bank.choose(owners)
+        output = self._model(
+            input_ids=torch.tensor([flat], device=self._device),
+            position_ids=torch.tensor([positions], device=self._device),
+            use_cache=False,
+            logits_to_keep=torch.tensor([place for _, place in last], device=self._device),
+            flat_plan=plan,
+        )
+        self._extend([row for row, _ in last], output.logits[0])
+
+    def _drop_cancelled(self) -> None:
+        self._waiting = collections.deque(request for request in self._waiting if not request.cancelled)
+        for row in [row for row in self._rows if row.request.cancelled]:
+            self._leave(row, "stopped")
+
+    def _admit(self) -> None:
+        while self._waiting and len(self._rows) < self._max_rows:
+            request = self._waiting.popleft()
+            slot = len(self._rows)
+            self._cache.reserve(slot + 1, len(request.token_ids))
+            held = self._cache.recall(slot, request.adapter, request.token_ids)
+            self._rows.append(Row(request, self._tokenizer, held, self._device))
+
+    def _plan(self) -> tuple[FlatPlan, list[str | None], list[int], list[int], list[tuple[Row, int]]]:
+        answering = [row for row in self._rows if row.pending == 1]
+        flat = [row.tokens[-1] for row in answering]
+        positions = [row.held for row in answering]
+        owners = [row.request.adapter for row in answering]
+        last = [(row, place) for place, row in enumerate(answering)]
+        segments, budget = [], self._read_tokens
+        self._cache.reserve(len(self._rows), max(len(row.tokens) for row in self._rows))
+        for slot in range(len(answering), len(self._rows)):
+            row = self._rows[slot]
+            count = min(row.pending, budget)
+            if not count:
+                break
+            budget -= count
+            segments.append(Segment(slot, row.held, count))
+            if count == row.pending:
+                last.append((row, len(flat) + count - 1))
+            flat += row.tokens[row.held : row.held + count]
+            positions += range(row.held, row.held + count)
+            owners += [row.request.adapter] * count
+        plan = FlatPlan(self._cache, [row.held for row in answering], tuple(segments), self._device)
+        for row in answering:
+            row.held += 1
+        for segment in segments:
+            self._rows[segment.slot].held += segment.count
+        return plan, owners, flat, positions, last
+
+    def _extend(self, rows: list[Row], logits: Tensor) -> None:
+        ended: list[tuple[Row, FinishReason]] = []
+        for row, row_logits in zip(rows, logits, strict=True):
+            token = row.chooser.choose(row_logits)
+            row.first_token_at = row.first_token_at or time.perf_counter()
+            if token in self._ends:
+                ended.append((row, "stop"))
+                continue
+            row.tokens.append(token)
+            row.made += 1
+            if piece := row.stream.push(token):
+                row.request.report(Piece(piece))
+            if row.stream.stopped:
+                ended.append((row, "stop"))
+            elif row.made >= row.request.sampling.max_new_tokens:
+                ended.append((row, "length"))
+        for row, reason in ended:
+            self._leave(row, reason)
+
+    def _leave(self, row: Row, reason: FinishReason) -> None:
+        slot, final = self._rows.index(row), self._rows[-1]
+        self._cache.keep(slot, row.request.adapter, row.tokens[: row.held])
+        if final is not row:
+            self._cache.move(len(self._rows) - 1, slot, final.held)
+            self._rows[slot] = final
+        self._rows.pop()
+        row.finish(reason)
+
+    def _arrange(self) -> None:
+        answering = sum(row.pending == 1 for row in self._rows)
+        early = [slot for slot in range(answering) if self._rows[slot].pending != 1]
+        late = [slot for slot in range(answering, len(self._rows)) if self._rows[slot].pending == 1]
+        for one, other in zip(early, late, strict=True):
+            self._cache.swap(one, other, max(self._rows[one].held, self._rows[other].held))
+            self._rows[one], self._rows[other] = self._rows[other], self._rows[one]
+
+
+def end_tokens(model: nn.Module, tokenizer: Any) -> frozenset[int]:
+    """Return the tokens that end an answer."""
+    config = getattr(model, "generation_config", None)
+    told = getattr(config, "eos_token_id", None)
+    listed = told if isinstance(told, list) else [told]
+    return frozenset(token for token in (*listed, tokenizer.eos_token_id) if token is not None)

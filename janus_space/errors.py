@@ -1,0 +1,23 @@
+"""What can go wrong in the Space itself; the two engines below have their own trees.
+
+SpaceError
+├── HomeUnusable    the folder for state cannot be written: read-only, full, not a folder
+├── UnknownModel    no model goes by that spec
+└── BadLink         a share link is damaged, too long or not ours
+"""
+
+
+class SpaceError(Exception):
+    """Root of everything the Space raises on purpose; the text is fit to be shown to a user."""
+
+
+class HomeUnusable(SpaceError):
+    """State cannot be kept where it was asked to be kept."""
+
+
+class UnknownModel(SpaceError):
+    """No model goes by that spec, or it may not be used here."""
+
+
+class BadLink(SpaceError):
+    """A share link cannot be made or read."""
