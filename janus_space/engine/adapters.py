@@ -56,7 +56,7 @@ class AdapterBank:
 
     def attach(self, model: nn.Module) -> None:
         """Put a `RowsLinear` in the place of every linear layer, sharing its weights."""
-        head = model.get_output_embeddings()  # type: ignore[operator]
+        head = model.get_output_embeddings()
         for path, module in list(model.named_modules()):
             for name, child in list(module.named_children()):
                 if type(child) is nn.Linear:
@@ -90,6 +90,7 @@ class AdapterBank:
             path: LowRank(share.down.to(like.device, like.dtype), share.up.to(like.device, like.dtype))
             for path, share in adapter.items()
         }
+        self._stacked = []  # what stands side by side may hold the old weights of that name
 
     def choose(self, owners: list[str | None]) -> None:
         """Say which adapter each token of the next forward pass belongs to; None is the base alone."""
@@ -97,9 +98,10 @@ class AdapterBank:
         if not wanted:
             self._token_owners = None
             return
-        if missing := [name for name in wanted if name not in self._stacked]:
-            kept = [name for name in self._stacked if name in wanted or len(wanted) + len(missing) <= MAX_STACKED]
-            self._stack([*kept, *missing][-max(MAX_STACKED, len(wanted)) :])
+        if not set(wanted) <= set(self._stacked):
+            others = [name for name in self._stacked if name not in wanted]
+            room = max(0, MAX_STACKED - len(wanted))
+            self._stack([*others[len(others) - min(room, len(others)) :], *wanted])
         index = {name: position for position, name in enumerate(self._stacked)}
         device = next(iter(self._layers.values())).weight.device
         self._token_owners = torch.tensor([-1 if name is None else index[name] for name in owners], device=device)
@@ -148,7 +150,7 @@ class RowsLinear(nn.Module):
         flat = tokens.reshape(-1, tokens.shape[-1])
         mask = None if self.stacked is None else self._bank[0].mask(self.stacked)
         output = self._few_rows(flat, mask) if flat.shape[0] <= self._few else self._many_rows(flat, mask)
-        return output.view(*tokens.shape[:-1], -1)
+        return output.view(*tokens.shape[:-1], output.shape[-1])
 
     def _few_rows(self, flat: Tensor, mask: Tensor | None) -> Tensor:
         columns = flat.t()

@@ -78,7 +78,7 @@ def flat_attention(
     queries, keys, values = query[0], key[0], value[0]  # (heads, tokens, dim)
     output = torch.empty_like(queries.transpose(0, 1))  # (tokens, heads, dim)
     plan, offset = flat_plan, flat_plan.answering
-    stored = None if plan.cache is None else plan.cache.layer(int(module.layer_idx), keys)  # type: ignore[arg-type]
+    stored = None if plan.cache is None else plan.cache.layer(int(module.layer_idx), keys)
     if stored is not None and offset:
         for storage, new in zip(stored, (keys, values), strict=True):
             storage[plan.slots, :, plan.lengths] = new[:, :offset].transpose(0, 1)

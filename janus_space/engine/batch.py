@@ -47,7 +47,7 @@ class Broken:
 
 @dataclass
 class Request:
-    """A prompt to be answered. `report` is called from the engine's thread; `cancelled` frees the row at the next step."""
+    """A prompt to be answered. `report` runs in the engine's thread; `cancelled` frees the row at the next step."""
 
     token_ids: list[int]
     sampling: Sampling
@@ -95,7 +95,7 @@ class Batch:
     def __init__(
         self, model: nn.Module, tokenizer: Any, bank: AdapterBank, *, max_rows: int = 32, read_tokens: int = 512
     ) -> None:
-        config = model.config.get_text_config()  # type: ignore[operator, union-attr]
+        config = model.config.get_text_config()
         self._model, self._tokenizer, self._bank = model, tokenizer, bank
         self._max_rows, self._read_tokens = max_rows, read_tokens
         self._device = next(model.parameters()).device
@@ -103,7 +103,7 @@ class Batch:
         self._cache = RowCache(layers=self._layers)
         self._waiting: collections.deque[Request] = collections.deque()
         self._rows: list[Row] = []
-        self._ends = end_tokens(model, tokenizer)
+        self.ends = end_tokens(model, tokenizer)
 
     @property
     def size(self) -> int:
@@ -139,13 +139,16 @@ class Batch:
             input_ids=torch.tensor([flat], device=self._device),
             position_ids=torch.tensor([positions], device=self._device),
             use_cache=False,
-            logits_to_keep=torch.tensor([place for _, place in last], device=self._device),
+            logits_to_keep=torch.tensor([place for _, place in last], dtype=torch.long, device=self._device),
             flat_plan=plan,
         )
         self._extend([row for row, _ in last], output.logits[0])
 
     def _drop_cancelled(self) -> None:
-        self._waiting = collections.deque(request for request in self._waiting if not request.cancelled)
+        for request in [request for request in self._waiting if request.cancelled]:
+            self._waiting.remove(request)
+            waited = time.perf_counter() - request.arrived
+            request.report(Finished("stopped", 0, Timings(ttft_s=waited, total_s=waited)))
         for row in [row for row in self._rows if row.request.cancelled]:
             self._leave(row, "stopped")
 
@@ -189,7 +192,7 @@ class Batch:
         for row, row_logits in zip(rows, logits, strict=True):
             token = row.chooser.choose(row_logits)
             row.first_token_at = row.first_token_at or time.perf_counter()
-            if token in self._ends:
+            if token in self.ends:
                 ended.append((row, "stop"))
                 continue
             row.tokens.append(token)

@@ -43,7 +43,12 @@ class Loop:
 
     def answer(self, request: Request) -> None:
         """Let a request join the running batch."""
-        self._soon(lambda: self._batch.join(request) or True)
+
+        def join() -> bool:
+            self._batch.join(request)
+            return True
+
+        self._soon(join)
 
     def load_adapter(self, name: str, folder: Path) -> Future[None]:
         """Load an adapter under a name; loading it again replaces it."""
@@ -106,7 +111,7 @@ class Loop:
             self._batch.step()
         except torch.OutOfMemoryError:
             self._batch.abandon("The model ran out of memory: ask fewer columns at once, or for shorter answers.")
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged below
             # One bad step must not end the engine: its rows are told, the next requests start afresh.
             _log.exception("a step of the batch failed")
             self._batch.abandon("The engine failed while answering; its log says why. Ask again.")

@@ -1,7 +1,7 @@
 """The engine's face: OpenAI's chat completions on loopback, and scores.
 
-Beside OpenAI's fields a chunk may carry `janus`: `sent` and `timings` on the last one (data_gen/chat.py). `POST /v1/score`
-takes {model, items: [{messages, answer}]} and returns {scores: [{tokens, logprobs}]}.
+Beside OpenAI's fields a chunk may carry `janus`: `sent` and `timings` on the last one (data_gen/chat.py).
+`POST /v1/score` takes {model, items: [{messages, answer}]} and returns {scores: [{tokens, logprobs}]}.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from janus_space.engine.batch import Broken, Finished, Piece, Request
 from janus_space.engine.loop import Loop
 from janus_space.engine.scoring import Scored
 from trainer import chat_template
-from trainer.errors import ModelError
+from trainer.errors import ModelError, TrainerError
 from trainer.model import LoadedModel, adapter_folder
 from trainer.model_spec import ModelSpec
 
@@ -142,6 +142,8 @@ class Server:
                 return _error(400, "invalid_request_error", f"{where or 'The request'}: {first['msg']}")
             except ModelError as error:
                 return _error(404, "model_not_found", str(error))
+            except TrainerError as error:
+                return _error(400, "invalid_request_error", str(error))
 
         return guarded
 
