@@ -1,0 +1,177 @@
+"""A Hub of the tests' own: serves folders as model repositories to the real huggingface_hub client, over real HTTP.
+
+    with LocalHub() as hub:
+        commit = hub.add("kaist-ai/janus-7b", folder)
+        subprocess.run([...], env=hub.environment(tmp_path))
+
+Repositories are kept in memory as commits of files, as git keeps them, so that uploads are one more route.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+TOKEN = "hf_token_of_the_local_hub"
+
+
+@dataclass
+class Repository:
+    """Commits of files by path, and the branches and tags that point to them."""
+
+    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    refs: dict[str, str] = field(default_factory=dict)
+    is_gated: bool = False
+    is_private: bool = False
+
+    def commit(self, files: dict[str, bytes], ref: str = "main") -> str:
+        content = hashlib.sha1(repr(sorted(files.items())).encode() + repr(self.refs.get(ref)).encode())
+        self.commits[content.hexdigest()] = files
+        self.refs[ref] = content.hexdigest()
+        return content.hexdigest()
+
+
+class HubError(Exception):
+    """What the Hub answers instead: a status and the header by which its client tells the reasons apart."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+
+
+class LocalHub:
+    """The server. `requests` lists what it was asked, as "GET /path"."""
+
+    def __init__(self) -> None:
+        self.repositories: dict[str, Repository] = {}
+        self.requests: list[str] = []
+        routes = [
+            Route("/api/whoami-v2", self._whoami),
+            Route("/api/models/{repo:path}/tree/{revision:path}", self._tree),
+            Route("/api/models/{repo:path}/revision/{revision:path}", self._info),
+            Route("/api/models/{repo:path}", self._info),
+            Route("/{owner}/{name}/resolve/{revision}/{path:path}", self._resolve, methods=["GET", "HEAD"]),
+        ]
+        app = Starlette(routes=routes, exception_handlers={HubError: _error})
+        self._server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+
+    def __enter__(self) -> LocalHub:
+        self._thread.start()
+        deadline = time.monotonic() + 10
+        while not self._server.started:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the local hub did not start")
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+
+    def add(
+        self, repo_id: str, folder: Path, ref: str = "main", is_gated: bool = False, is_private: bool = False
+    ) -> str:
+        """Commit the files of a folder to a branch of a repository, and return the commit's hash."""
+        repository = self.repositories.setdefault(repo_id, Repository())
+        repository.is_gated, repository.is_private = is_gated, is_private
+        files = [file for file in folder.rglob("*") if file.is_file()]
+        return repository.commit({str(file.relative_to(folder)): file.read_bytes() for file in files}, ref)
+
+    def environment(self, home: Path, token: str | None = None) -> dict[str, str]:
+        """Return the environment of a process whose Hub this is, with an empty cache under `home`."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+        own = {
+            "HF_ENDPOINT": self.url,
+            "HF_HOME": str(home),
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_DISABLE_XET": "1",
+        }
+        return kept | own | ({"HF_TOKEN": token} if token else {})
+
+    async def _whoami(self, request: Request) -> Response:
+        self._note(request)
+        if not _is_known(request):
+            return JSONResponse({"error": "Invalid username or password."}, 401)
+        token = {"accessToken": {"role": "write"}}
+        return JSONResponse({"type": "user", "name": "tester", "orgs": [], "auth": token})
+
+    async def _info(self, request: Request) -> Response:
+        repository, commit = self._find(request)
+        siblings = [{"rfilename": path} for path in repository.commits[commit]]
+        flags = {"private": repository.is_private, "gated": "manual" if repository.is_gated else False}
+        return JSONResponse(
+            {"id": request.path_params["repo"], "sha": commit, "siblings": siblings, "tags": [], **flags}
+        )
+
+    async def _tree(self, request: Request) -> Response:
+        repository, commit = self._find(request)
+        return JSONResponse([_entry(path, content) for path, content in repository.commits[commit].items()])
+
+    async def _resolve(self, request: Request) -> Response:
+        request.path_params["repo"] = "{owner}/{name}".format(**request.path_params)
+        repository, commit = self._find(request)
+        content = repository.commits[commit].get(request.path_params["path"])
+        if repository.is_gated and not _is_known(request):
+            raise HubError(403, "GatedRepo")
+        if content is None:
+            raise HubError(404, "EntryNotFound")
+        headers = {"X-Repo-Commit": commit, "ETag": f'"{_git_hash(content)}"', "Content-Length": str(len(content))}
+        if _is_large(request.path_params["path"]):
+            sha256 = hashlib.sha256(content).hexdigest()
+            headers |= {"X-Linked-Etag": f'"{sha256}"', "X-Linked-Size": str(len(content))}
+        return Response(b"" if request.method == "HEAD" else content, headers=headers)
+
+    def _find(self, request: Request) -> tuple[Repository, str]:
+        self._note(request)
+        repository = self.repositories.get(request.path_params["repo"])
+        if repository is None or (repository.is_private and not _is_known(request)):
+            raise HubError(401 if not _is_known(request) else 404, "RepoNotFound")
+        revision = request.path_params.get("revision", "main")
+        commit = repository.refs.get(revision, revision)
+        if commit not in repository.commits:
+            raise HubError(404, "RevisionNotFound")
+        return repository, commit
+
+    def _note(self, request: Request) -> None:
+        self.requests.append(f"{request.method} {request.url.path}")
+
+
+async def _error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HubError)
+    return JSONResponse({"error": error.code}, error.status, headers={"X-Error-Code": error.code})
+
+
+def _is_known(request: Request) -> bool:
+    return request.headers.get("authorization") == f"Bearer {TOKEN}"
+
+
+def _is_large(path: str) -> bool:
+    return path.endswith((".safetensors", ".bin"))
+
+
+def _entry(path: str, content: bytes) -> dict[str, object]:
+    entry: dict[str, object] = {"type": "file", "path": path, "size": len(content), "oid": _git_hash(content)}
+    if _is_large(path):
+        sha256 = hashlib.sha256(content).hexdigest()
+        entry["lfs"] = {"oid": sha256, "size": len(content), "pointerSize": 134}
+    return entry
+
+
+def _git_hash(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
