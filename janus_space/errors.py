@@ -3,7 +3,9 @@
 SpaceError
 ├── HomeUnusable    the folder for state cannot be written: read-only, full, not a folder
 ├── UnknownModel    no model goes by that spec
-└── BadLink         a share link is damaged, too long or not ours
+├── BadLink         a share link is damaged, too long or not ours
+├── VoteRefused     a vote cannot be counted: there is one already, or nothing to judge
+└── DatasetRefused  a dataset folder cannot be written as asked
 """
 
 
@@ -21,3 +23,11 @@ class UnknownModel(SpaceError):
 
 class BadLink(SpaceError):
     """A share link cannot be made or read."""
+
+
+class VoteRefused(SpaceError):
+    """A vote cannot be counted, or a ballot is not there any more."""
+
+
+class DatasetRefused(SpaceError):
+    """A dataset folder cannot be written as asked."""

@@ -1,0 +1,126 @@
+"""From a model spec to something that answers: local models through an engine process, remote ones over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from typing import Protocol
+
+from data_gen.chat import ChatModel, Completion, Conversation, Delta, EchoModel, Sampling, Waiting
+from data_gen.openai_spec import api_key_for, origin, parse_openai_spec
+from janus_space import catalogue
+from janus_space.errors import UnknownModel
+from janus_space.home import Home
+from trainer.model_spec import ModelSpec, is_folder_name
+
+FORMS = "embedded:smollm2, hf:ORG/NAME[@REVISION][+ADAPTER], path:FOLDER[+ADAPTER], openai:MODEL[@BASE_URL] or echo:"
+
+# An engine that has died closes its connections at once, so its silence is work: a long prompt on a slow CPU.
+_ENGINE_SECONDS = 900.0
+
+
+class Endpoint(Protocol):
+    """Where an engine answers: an OpenAI base URL, ending in /v1, and the token it wants."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+
+
+class Engines(Protocol):
+    """The engines of this machine, started when they are needed."""
+
+    def lease(self, base: str, device: str, on_wait: Callable[[str], None]) -> AbstractAsyncContextManager[Endpoint]:
+        """Hold an engine of that base for one answer; `on_wait` hears on the event loop why it takes time."""
+        ...
+
+
+class Models:
+    """What can be asked here. On a hosted Space, visitors reach neither its folders, nor its network, nor its key."""
+
+    def __init__(self, home: Home, engines: Engines, *, hosted: bool = False) -> None:
+        self.home = home
+        self.engines = engines
+        self.hosted = hosted
+
+    def chat_model(self, spec: str, device: str = "auto", session_keys: Mapping[str, str] | None = None) -> ChatModel:
+        """Return the model that `spec` names; nothing is loaded or asked yet.
+
+        Raises:
+            UnknownModel: no model goes by that spec, or it may not be used here
+            BadRequest, ModelNotFound, ModelRefused: the spec is of a known form and wrong in itself
+        """
+        spec = spec.strip()
+        kind = spec.partition(":")[0]
+        if spec == "echo:":
+            return EchoModel()
+        if kind == "openai":
+            return self._remote(spec, session_keys or {})
+        if kind == "job":
+            raise UnknownModel(f"There is no training job {spec.partition(':')[2]!r} here; models are written {FORMS}.")
+        if kind not in ("embedded", "hf", "path"):
+            raise UnknownModel(f"No model goes by {spec[:100]!r}; models are written {FORMS}.")
+        return self._local(ModelSpec.parse(spec), device)
+
+    def _remote(self, spec: str, session_keys: Mapping[str, str]) -> ChatModel:
+        # Importing the openai client takes half a second, which who asks no remote model need not wait.
+        from data_gen.openai_chat import OpenAIChat
+
+        model, base_url = parse_openai_spec(spec)
+        if self.hosted and origin(base_url) not in _known_origins():
+            raise UnknownModel(
+                f"On this hosted Space, openai: models are asked only at {' and '.join(sorted(_known_origins()))};"
+                " run Janus Space on your own machine to ask other addresses."
+            )
+        key = api_key_for(base_url, session_keys, {}) if self.hosted else api_key_for(base_url, session_keys)
+        return OpenAIChat(spec, model, base_url, key)
+
+    def _local(self, spec: ModelSpec, device: str) -> ChatModel:
+        names_a_folder = spec.kind == "path" or (spec.adapter is not None and is_folder_name(spec.adapter))
+        if self.hosted and names_a_folder:
+            raise UnknownModel(
+                "On this hosted Space, models come from no folder of its disk; choose an embedded: or hf: model,"
+                " or run Janus Space on your own machine."
+            )
+        return LocalModel(spec, device, self.engines)
+
+
+class LocalModel:
+    """A model of this machine, asked through the engine that holds its base."""
+
+    def __init__(self, spec: ModelSpec, device: str, engines: Engines) -> None:
+        self.spec = str(spec)
+        self._base = spec.base
+        self._device = device
+        self._engines = engines
+
+    async def stream(
+        self, conversation: Conversation, sampling: Sampling
+    ) -> AsyncGenerator[Waiting | Delta | Completion, None]:
+        from data_gen.openai_chat import OpenAIChat
+        from data_gen.openai_errors import Patience
+
+        reasons: asyncio.Queue[str | None] = asyncio.Queue()
+        lease = self._engines.lease(self._base, self._device, reasons.put_nowait)
+        async with AsyncExitStack() as held:
+            starting = asyncio.ensure_future(held.enter_async_context(lease))
+            starting.add_done_callback(lambda _: reasons.put_nowait(None))
+            try:
+                while (reason := await reasons.get()) is not None:
+                    yield Waiting(reason=reason)
+            finally:
+                # Left early, the start is given up, and awaited so that it lets go of the engine.
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+            endpoint = starting.result()
+            patience = Patience(byte_seconds=_ENGINE_SECONDS, piece_seconds=_ENGINE_SECONDS)
+            model = OpenAIChat(self.spec, self.spec, endpoint.url, endpoint.token, dialect="engine", patience=patience)
+            async with aclosing(model.stream(conversation, sampling)) as answer:
+                async for event in answer:
+                    yield event
+
+
+def _known_origins() -> set[str]:
+    return {origin(parse_openai_spec(entry.spec).base_url) for entry in catalogue.entries() if entry.is_remote}
