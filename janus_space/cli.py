@@ -1,0 +1,169 @@
+"""The command line: a sub-command a verb, a flag a field. Exit code 1 if every column failed, 2 for a wrong call."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import os
+import re
+import sys
+from contextlib import closing
+from typing import Any, NoReturn, get_origin
+
+from pydantic.fields import FieldInfo
+
+from data_gen.chat import Sampling
+from data_gen.errors import DataGenError
+from janus_space.comparison import ColumnEvent, Comparison
+from janus_space.errors import SpaceError
+from janus_space.export import Row, figures, row
+from janus_space.verbs import VERBS, CompareRequest, OnEvent, Verb
+from trainer.errors import TrainerError
+
+# A conversation is data, not a flag: the API and the exported script bear it.
+_NOT_FLAGS = {"history"}
+# What a model says must not move the cursor or rename the window.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        return _obey(_parser().parse_args(argv))
+    except (DataGenError, TrainerError, SpaceError) as error:
+        sys.stderr.write(f"janus: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe has left; without this, Python would complain again while it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="janus", description="Compare models that follow individual system messages.", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(metavar="VERB", required=True)
+    for verb in VERBS.values():
+        command = commands.add_parser(
+            verb.name,
+            help=verb.summary,
+            description=verb.summary,
+            argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
+        )
+        command.set_defaults(verb=verb, command=command, as_json=False)
+        _add_flags(command, verb)
+    return parser
+
+
+def _add_flags(command: argparse.ArgumentParser, verb: Verb) -> None:
+    asked, sampling = command.add_argument_group("what is asked"), command.add_argument_group("sampling")
+    for name, field in verb.request.model_fields.items():
+        if name not in _NOT_FLAGS:
+            _add_flag(sampling if name in Sampling.model_fields else asked, name, field)
+    asked.add_argument(
+        "--no-system", dest="system", action="append_const", const=None, help="Send no system message, on purpose"
+    )
+    command.add_argument("--json", dest="as_json", action="store_true", help="Print one JSON list and nothing else")
+
+
+def _add_flag(group: argparse._ArgumentGroup, name: str, field: FieldInfo) -> None:
+    """Add a field as a flag. Values stay text: the field's own check reads them, so there is one rule for all faces."""
+    says = field.description or ""
+    if not field.is_required() and field.default not in (None, ()):
+        says += f" (default: {field.default})"
+    options: dict[str, Any] = {"help": says.replace("%", "%%"), "required": field.is_required() and name != "system"}
+    if name == "model":
+        options |= {"action": "extend", "nargs": "+", "metavar": "SPEC"}
+    else:
+        options |= {"action": "append" if get_origin(field.annotation) is tuple else "store"}
+        options |= {"metavar": "N" if name in Sampling.model_fields and name != "stop" else "TEXT"}
+    group.add_argument(f"--{name.replace('_', '-')}", **options)
+
+
+def _obey(called: argparse.Namespace) -> int:
+    fields = vars(called)
+    verb, command, as_json = fields.pop("verb"), fields.pop("command"), fields.pop("as_json")
+    if "system" not in fields:
+        command.error("say how the assistant should behave with --system TEXT, or choose --no-system")
+    answered = asyncio.run(_ask(verb, verb.read(**fields), _progress if as_json else Printer()))
+    if as_json:
+        sys.stdout.write(json.dumps(answered, ensure_ascii=False, indent=2) + "\n")
+    return 1 if all("error" in column for column in answered) else 0
+
+
+async def _ask(verb: Verb, request: CompareRequest, on_event: OnEvent) -> list[Row]:
+    # Imported here: the clients and the engine's launcher cost a second that --help should not.
+    from janus_space.engine.process import EnginePool
+    from janus_space.home import Home
+    from janus_space.models import Models
+
+    home = Home.at(None)
+    home.check_writable()
+    with closing(EnginePool(home)) as engines:
+        return await verb.run(request, Models(home, engines), on_event)
+
+
+def _progress(comparison: Comparison, event: ColumnEvent) -> None:
+    """Tell on stderr where a column stands, when there is something to tell."""
+    if event.is_final or event.note:
+        told = event.note or event.state
+        sys.stderr.write(f"{event.column + 1}. {comparison.columns[event.column].model} – {_plain(told)}\n")
+
+
+class Printer:
+    """Print the columns in order: the first unfinished one as it arrives, a later one once its turn comes."""
+
+    def __init__(self) -> None:
+        self._latest: dict[int, ColumnEvent] = {}
+        self._turn = 0
+        self._characters_written = 0
+        self._is_headed = False
+
+    def __call__(self, comparison: Comparison, event: ColumnEvent) -> None:
+        self._latest[event.column] = event
+        while (current := self._latest.get(self._turn)) is not None:
+            self._print(comparison, current)
+            if not current.is_final:
+                return
+            self._turn += 1
+            self._characters_written = 0
+            self._is_headed = False
+
+    def _print(self, comparison: Comparison, event: ColumnEvent) -> None:
+        if event.state == "waiting":
+            _progress(comparison, event)
+            return
+        column = comparison.columns[event.column]
+        if not self._is_headed:
+            self._is_headed = True
+            system = "none, on purpose" if column.system is None else column.system
+            _write(f"{event.column + 1}. {column.model}\nSystem message: {system}\n\n")
+        _write(event.text[self._characters_written :])
+        self._characters_written = len(event.text)
+        if event.is_final:
+            answered = row(comparison, event)
+            ending = f"Failed: {answered['error']}" if "error" in answered else figures(answered)
+            _write(f"\n\n[{ending}]\n\n" if event.text else f"[{ending}]\n\n")
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(_plain(text))
+    sys.stdout.flush()
+
+
+def _plain(text: str) -> str:
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
