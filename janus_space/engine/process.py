@@ -205,7 +205,8 @@ def _placed(device: str) -> str:
 def _environment(device: str) -> dict[str, str]:
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     if device != "cpu":
-        environment["CUDA_VISIBLE_DEVICES"] = device.removeprefix("cuda:")
+        # The driver's tool counts by bus, CUDA by speed unless told otherwise.
+        environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": device.removeprefix("cuda:")}
     root = str(Path(__file__).parents[2])
     quiet = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
     return {**environment, **quiet, "PYTHONPATH": root, "PYTHONUNBUFFERED": "1"}

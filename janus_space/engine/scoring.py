@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,6 +22,21 @@ class Scored:
     prompt_ids: list[int]
     answer_ids: list[int]
     adapter: str | None
+
+
+def tokenised(tokenizer: Any, answer: str) -> tuple[list[int], list[str]]:
+    """Return an answer's tokens and the text each stands for; put together, these are the answer.
+
+    Where several tokens make one character, the first of them has it.
+    """
+    if not tokenizer.is_fast:  # it cannot tell where in the text its tokens are
+        ids = tokenizer(answer, add_special_tokens=False)["input_ids"]
+        return ids, [tokenizer.convert_tokens_to_string([piece]) for piece in tokenizer.convert_ids_to_tokens(ids)]
+    encoded = tokenizer(answer, add_special_tokens=False, return_offsets_mapping=True)
+    # Only ends are read: starts may leave out the space before a word.
+    ends = [end for _, end in encoded["offset_mapping"]]
+    ends[-1:] = [len(answer)]
+    return encoded["input_ids"], [answer[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 @torch.inference_mode()

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from data_gen.chat import Sampling, Sent
 from janus_space.engine.batch import Broken, Finished, Piece, Request
 from janus_space.engine.loop import Loop
-from janus_space.engine.scoring import Scored
+from janus_space.engine.scoring import Scored, tokenised
 from trainer import chat_template
 from trainer.errors import ModelError, TrainerError
 from trainer.model import LoadedModel, adapter_folder
@@ -165,20 +165,18 @@ class Server:
         """Return the log-probability of every token of given answers."""
         asked = ScoreRequest.model_validate(await _json(http))
         adapter = await self._adapter(asked.model)
-        tokenizer = self._loaded.tokenizer
-        texts = []
+        texts, shown = [], []
         for item in asked.items:
             prompt = self._rendered(item.messages).token_ids
-            answer = tokenizer(item.answer, add_special_tokens=False)["input_ids"]
+            answer, pieces = tokenised(self._loaded.tokenizer, item.answer)
             self._check_length(len(prompt) + len(answer))
             texts.append(Scored(prompt, answer, adapter))
+            shown.append(pieces)
         work = self._loop.score(texts)
         try:
             scores = await _unless_gone(http, asyncio.wrap_future(work))
         finally:
             work.cancel()
-        pieces = [tokenizer.convert_ids_to_tokens(text.answer_ids) for text in texts]
-        shown = [[tokenizer.convert_tokens_to_string([piece]) for piece in one] for one in pieces]
         rows = [{"tokens": tokens, "logprobs": one} for tokens, one in zip(shown, scores, strict=True)]
         return JSONResponse({"model": asked.model, "scores": rows})
 
