@@ -5,7 +5,8 @@ SpaceError
 ├── UnknownModel    no model goes by that spec
 ├── BadLink         a share link is damaged, too long or not ours
 ├── VoteRefused     a vote cannot be counted: there is one already, or nothing to judge
-└── DatasetRefused  a dataset folder cannot be written as asked
+├── DatasetRefused  a dataset folder cannot be written as asked
+└── ScoringRefused  an answer cannot be scored: the model gives no log-probabilities, or it is too long
 """
 
 
@@ -31,3 +32,7 @@ class VoteRefused(SpaceError):
 
 class DatasetRefused(SpaceError):
     """A dataset folder cannot be written as asked."""
+
+
+class ScoringRefused(SpaceError):
+    """How likely a model finds an answer cannot be told."""
