@@ -1,0 +1,64 @@
+"""Who may do what: one table of every event of the page, and one function that says who asks.
+
+An event that is not in `EVENTS` cannot be registered, and a caller below an event's role is refused inside the
+event itself: hiding a button hides nothing from a script that posts to its route.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from enum import IntEnum
+
+
+class Role(IntEnum):
+    """What a caller may do, in rising order: each role may do all that the ones below it may."""
+
+    ANON = 0
+    USER = 1
+    OWNER = 2
+
+
+COLUMN_LETTERS = "abcd"
+
+EVENTS: dict[str, Role] = {
+    "open_page": Role.ANON,
+    "save_draft": Role.ANON,
+    "run": Role.ANON,
+    "stop": Role.ANON,
+    **{f"stop_{letter}": Role.ANON for letter in COLUMN_LETTERS},
+    **{f"retry_{letter}": Role.ANON for letter in COLUMN_LETTERS},
+    "edit": Role.ANON,
+    "new_conversation": Role.ANON,
+    **{f"example_{number}": Role.ANON for number in range(1, 7)},
+    "highlight": Role.ANON,
+    "share": Role.ANON,
+    "copy_link": Role.ANON,
+    "export_markdown": Role.ANON,
+    "export_json": Role.ANON,
+    "export_python": Role.ANON,
+    "keep_key": Role.ANON,
+    "compare": Role.ANON,
+}
+
+
+def principal(client_host: str | None, space_id: str | None) -> Role:
+    """Tell who asks: whoever sits at this machine owns the house; on a hosted Space everybody is a stranger."""
+    if space_id:
+        return Role.ANON
+    return Role.OWNER if client_host is not None and is_loopback(client_host) else Role.ANON
+
+
+def may(role: Role, event: str) -> bool:
+    """Decide whether `role` may trigger `event`; an event nobody listed is nobody's."""
+    required = EVENTS.get(event)
+    return required is not None and role >= required
+
+
+def is_loopback(host: str) -> bool:
+    """Recognise `localhost` and the loopback addresses."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

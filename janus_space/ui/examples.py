@@ -1,0 +1,55 @@
+"""What the page shows before anything was asked: one paragraph, and ready examples that run at one click."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import gradio as gr
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from janus_space.ui.form import ROOM, ColumnForm, Form
+
+EXAMPLES_FILE = Path(__file__).parents[2] / "assets" / "examples.json"
+WELCOME = """
+<h2>Ask one model twice</h2>
+<p>A <em>system message</em> tells a language model how to behave: whom it speaks to, in which tone, at what length.
+Write a different one in each column, ask your question below, and read what changes. Or begin with one of these:</p>
+"""
+
+
+class Example(BaseModel):
+    """A question under several system messages; None is a column that sends none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    blurb: str
+    prompt: str
+    systems: tuple[str | None, ...]
+
+    def fill(self, form: Form) -> Form:
+        """Put the example into the form, keeping the visitor's model and settings."""
+        own = [ColumnForm(model=form.model, system=text or "", sends_none=text is None) for text in self.systems]
+        rest = [ColumnForm(model=form.model)] * (ROOM - len(own))
+        return form.model_copy(
+            update={"prompt": self.prompt, "axis": "systems", "count": len(own), "columns": (*own, *rest)}
+        )
+
+
+@cache
+def examples() -> tuple[Example, ...]:
+    """Read the ready examples of the assets."""
+    return TypeAdapter(tuple[Example, ...]).validate_json(EXAMPLES_FILE.read_bytes())
+
+
+def build_examples() -> tuple[gr.Column, list[gr.Button]]:
+    """Lay out the paragraph and one card an example."""
+    with gr.Column(elem_id="welcome") as welcome:
+        gr.HTML(WELCOME)
+        with gr.Row(elem_id="examples"):
+            cards = [
+                gr.Button(f"{example.title}\n{example.blurb}", elem_classes="card", min_width=200)
+                for example in examples()
+            ]
+    return welcome, cards

@@ -1,0 +1,29 @@
+"""What every tab of the page may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from data_gen.errors import BadRequest
+from data_gen.openai_spec import api_key_for, parse_openai_spec
+from janus_space.devices import Machine
+from janus_space.models import Models
+
+
+@dataclass(frozen=True)
+class House:
+    """The models, a look at the machine as it is now, and the model that new pages begin with."""
+
+    models: Models
+    look: Callable[[], Machine]
+    start_model: str
+
+    def has_key(self, spec: str, session_keys: Mapping[str, str]) -> bool:
+        """Tell whether a remote model can be asked with the visitor's keys or, outside a hosted Space, the house's."""
+        try:
+            base_url = parse_openai_spec(spec).base_url
+        except BadRequest:
+            return False
+        return api_key_for(base_url, session_keys, {} if self.models.hosted else os.environ) is not None

@@ -1,0 +1,50 @@
+"""The named endpoint `compare`, asked by the real client."""
+
+from __future__ import annotations
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from janus_space.verbs import CompareRequest
+from tests.running_app import RunningApp
+
+
+@pytest.fixture(scope="module")
+def client(app: RunningApp) -> Client:
+    return Client(app.url, verbose=False)
+
+
+def test_one_row_a_column_in_order(client: Client) -> None:
+    rows = client.predict(
+        model=["echo:"], system=["Be brief.", None], prompt="Why?", max_new_tokens=12, api_name="/compare"
+    )
+    assert [row["system"] for row in rows] == ["Be brief.", None]
+    assert rows[0]["text"].startswith("I was told: Be brief.")
+    assert rows[1]["text"].startswith("I was told nothing")
+    assert rows[0]["finish_reason"] == "length"
+    assert rows[0]["tokens"] == 12
+
+
+def test_its_parameters_are_the_fields_of_the_request(client: Client) -> None:
+    endpoint = client.view_api(return_format="dict")["named_endpoints"]["/compare"]
+    assert {parameter["parameter_name"] for parameter in endpoint["parameters"]} == set(CompareRequest.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"model": ["echo:"], "system": [" "], "prompt": "Why?"}, "the system message is empty"),
+        ({"model": ["echo:"], "system": ["x"], "prompt": "Why?", "temperature": 9}, "temperature"),
+        ({"model": ["nonsense"], "system": ["x"], "prompt": "Why?"}, "No model goes by"),
+        ({"model": ["echo:"] * 2, "system": ["x"] * 3, "prompt": "Why?"}, "do not pair up"),
+        ({"model": ["echo:"], "system": ["x"], "prompt": "Why?", "history": "no list"}, "history"),
+    ],
+)
+def test_a_wrong_request_gets_one_sentence(client: Client, wrong: dict, sentence: str) -> None:
+    with pytest.raises(AppError, match=sentence):
+        client.predict(**wrong, api_name="/compare")
+
+
+def test_private_events_are_not_offered(client: Client) -> None:
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/compare"}
