@@ -57,10 +57,18 @@ class Sampling(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature: float = Field(1.0, ge=0.0, le=2.0, description="0 always takes the likeliest word; higher is freer")
-    top_p: float = Field(0.9, gt=0.0, le=1.0, description="Choose among the likeliest words that together hold this share")
-    repetition_penalty: float = Field(1.03, ge=1.0, le=2.0, description="Above 1, words already used become less likely")
-    max_new_tokens: int = Field(256, ge=1, le=4096, description="Longest answer, in tokens (about three quarters of a word each)")
-    seed: int | None = Field(None, ge=0, lt=2**31, description="The same seed gives the same answer; empty means a new one each time")
+    top_p: float = Field(
+        0.9, gt=0.0, le=1.0, description="Choose among the likeliest words that together hold this share"
+    )
+    repetition_penalty: float = Field(
+        1.03, ge=1.0, le=2.0, description="Above 1, words already used become less likely"
+    )
+    max_new_tokens: int = Field(
+        256, ge=1, le=4096, description="Longest answer, in tokens (about three quarters of a word each)"
+    )
+    seed: int | None = Field(
+        None, ge=0, lt=2**31, description="The same seed gives the same answer; empty means a new one each time"
+    )
     stop: tuple[str, ...] = Field((), max_length=4, description="The answer ends before any of these texts")
 
     @classmethod
@@ -145,7 +153,7 @@ class ChatModel(Protocol):
     spec: str
 
     def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncIterator[Waiting | Delta | Completion]:
-        """Yield any number of `Waiting` and `Delta`, then one `Completion`; raise `ChatError` instead of half an answer."""
+        """Yield `Waiting` and `Delta` as they come, then one `Completion`; raise `ChatError` instead of half an answer."""
         ...
 
 
@@ -160,7 +168,9 @@ class EchoModel:
     def __init__(self, words_per_second: float = 30.0) -> None:
         self.words_per_second = words_per_second
 
-    async def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncIterator[Waiting | Delta | Completion]:
+    async def stream(
+        self, conversation: Conversation, sampling: Sampling
+    ) -> AsyncIterator[Waiting | Delta | Completion]:
         words = _echo_words(conversation)
         kept = words[: sampling.max_new_tokens]
         start = time.perf_counter()

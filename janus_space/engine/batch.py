@@ -20,6 +20,7 @@ from janus_space.engine.adapters import AdapterBank
 from janus_space.engine.attention import FlatPlan, Segment
 from janus_space.engine.cache import RowCache
 from janus_space.engine.decode import Chooser, TextStream
+from janus_space.engine.threads import Threads
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,18 @@ class Batch:
     """
 
     def __init__(
-        self, model: nn.Module, tokenizer: Any, bank: AdapterBank, *, max_rows: int = 32, read_tokens: int = 512
+        self,
+        model: nn.Module,
+        tokenizer: Any,
+        bank: AdapterBank,
+        *,
+        max_rows: int = 32,
+        read_tokens: int = 512,
+        threads: Threads | None = None,
     ) -> None:
         config = model.config.get_text_config()
         self._model, self._tokenizer, self._bank = model, tokenizer, bank
-        self._max_rows, self._read_tokens = max_rows, read_tokens
+        self._max_rows, self._read_tokens, self._threads = max_rows, read_tokens, threads
         self._device = next(model.parameters()).device
         self._layers = int(config.num_hidden_layers)
         self._cache = RowCache(layers=self._layers)
@@ -135,6 +143,11 @@ class Batch:
         self._arrange()
         plan, owners, flat, positions, last = self._plan()
         self._bank.choose(owners)
+        # Only steps alike can be compared: those that read no prompt.
+        threads = None if plan.segments else self._threads
+        if threads is not None:
+            threads.before(plan.answering)
+        start = time.perf_counter()
         output = self._model(
             input_ids=torch.tensor([flat], device=self._device),
             position_ids=torch.tensor([positions], device=self._device),
@@ -142,6 +155,8 @@ class Batch:
             logits_to_keep=torch.tensor([place for _, place in last], dtype=torch.long, device=self._device),
             flat_plan=plan,
         )
+        if threads is not None:
+            threads.after(time.perf_counter() - start)
         self._extend([row for row, _ in last], output.logits[0])
 
     def _drop_cancelled(self) -> None:

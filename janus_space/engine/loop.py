@@ -16,6 +16,7 @@ from torch import nn
 from janus_space.engine.adapters import AdapterBank
 from janus_space.engine.batch import Batch, Request
 from janus_space.engine.scoring import Scored, score
+from janus_space.engine.threads import Threads
 
 _log = logging.getLogger(__name__)
 
@@ -23,11 +24,11 @@ _log = logging.getLogger(__name__)
 class Loop:
     """Answers and scores with one base model. Every method may be called from any thread."""
 
-    def __init__(self, model: nn.Module, tokenizer: Any, *, max_rows: int = 32) -> None:
+    def __init__(self, model: nn.Module, tokenizer: Any, threads: Threads | None = None) -> None:
         self._model = model
         self._bank = AdapterBank()
         self._bank.attach(model)
-        self._batch = Batch(model, tokenizer, self._bank, max_rows=max_rows)
+        self._batch = Batch(model, tokenizer, self._bank, threads=threads)
         self._work: collections.deque[Callable[[], bool]] = collections.deque()
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)

@@ -52,7 +52,7 @@ async def score(endpoint: Endpoint, model: str, items: Sequence[ScoreItem]) -> l
 
     Raises:
         ScoringRefused: an item cannot be scored, such as one that is too long
-        EngineFailed: the engine has ended or failed
+        EngineFailed: the engine has ended or failed, or cannot load the adapter
     """
     if urlsplit(endpoint.url).hostname not in _LOOPBACK:
         raise EngineFailed("The engine is not on this machine: scores are asked for on loopback only.")
@@ -79,8 +79,10 @@ def _read(reply: httpx2.Response, model: str, expected: int) -> list[TokenScores
             scores = [TokenScores(tuple(one["tokens"]), tuple(one["logprobs"])) for one in told["scores"]]
             if len(scores) == expected:
                 return scores
-        elif 400 <= reply.status_code < 500:
+        elif reply.status_code == httpx2.codes.BAD_REQUEST:
             raise ScoringRefused(str(told["error"]["message"]))
+        elif reply.status_code == httpx2.codes.NOT_FOUND:  # an adapter that cannot be loaded
+            raise EngineFailed(str(told["error"]["message"]))
     except (ValueError, KeyError, TypeError):
         pass  # not the reply of an engine in good health
     raise EngineFailed(f"The engine of {model} failed while scoring (HTTP {reply.status_code}); its log says why.")

@@ -1,4 +1,4 @@
-"""How fast the engine answers, against plain transformers `generate`: medians of interleaved rounds, and their ratios."""
+"""How fast the engine answers against plain transformers `generate`: medians of interleaved rounds, and ratios."""
 
 from __future__ import annotations
 
