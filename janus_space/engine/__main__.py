@@ -46,6 +46,7 @@ async def _serve(order: dict[str, Any]) -> None:
     app = Server(order["base"], loaded, loop, order["token"]).app()
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    listening.listen(2048)  # before the port is told: a connection that comes at once waits instead of being refused
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
     _tell({"event": "ready", "port": listening.getsockname()[1]})
     await uvicorn.Server(config).serve(sockets=[listening])

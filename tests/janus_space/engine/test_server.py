@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import openai
 import pytest
 
-from janus_space.engine.process import Endpoint, EngineFailed, EnginePool
+from janus_space.engine.process import Endpoint, EngineFailed, EnginePool, EngineProcess
 from janus_space.home import Home
 from tests.janus_space.engine.conftest import Tiny
 from tests.janus_space.engine.tiny_batch import PlainModel
@@ -131,6 +133,16 @@ def test_scores_come_a_token(running: tuple[Endpoint, str], llama: Tiny) -> None
     assert first["logprobs"] == pytest.approx(plain.logprobs(prompt, answer), abs=1e-4)
     assert second["logprobs"] == pytest.approx(first["logprobs"], abs=1e-5)
     assert "".join(first["tokens"]).strip() == "The sea is wide."
+
+
+def test_who_comes_as_soon_as_the_port_is_told_is_not_refused(llama: Tiny, tmp_path: Path) -> None:
+    engine = EngineProcess(f"path:{llama.folder}", "cpu", tmp_path / "models", threads=1)
+    try:
+        while (endpoint := engine.endpoint()) is None:
+            time.sleep(0.001)
+        socket.create_connection(("127.0.0.1", urlsplit(endpoint.url).port), timeout=10).close()
+    finally:
+        engine.close()
 
 
 def test_hanging_up_frees_the_row(running: tuple[Endpoint, str]) -> None:
