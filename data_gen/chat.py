@@ -153,7 +153,7 @@ class ChatModel(Protocol):
     spec: str
 
     def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncIterator[Waiting | Delta | Completion]:
-        """Yield `Waiting` and `Delta` as they come, then one `Completion`; raise `ChatError` instead of half an answer."""
+        """Yield `Waiting` and `Delta` and then one `Completion`; raise `ChatError` rather than half an answer."""
         ...
 
 

@@ -1,8 +1,17 @@
 """What can go wrong when a language model is asked, normalised at the edge.
 
+DataGenError
+├── BadRequest             the user asked for something that cannot be done as written
+├── ChatError              a model could not answer (below)
+└── WorkHalted             nothing more can be asked for now; what was answered is kept, and the work can go on later
+    ├── StorageFailed      the disk is full, read-only or damaged
+    ├── BudgetSpent        the next request could cost more than what is left
+    └── TeacherGone        no endpoint of the teacher is worth asking any more
+
 ChatError
 ├── ChatRefused        the endpoint said no: wrong key, unknown model, bad request
-├── ChatRateLimited    429: too many requests, or no credit left
+├── ChatRateLimited    429: too many requests
+│   └── ChatCreditSpent    429, and waiting will not help: no credit left
 ├── ChatTimeout        no answer in time
 ├── ChatUnavailable    nobody listens there, or the endpoint failed (5xx)
 ├── ChatCutOff         the stream ended before the answer did
@@ -25,8 +34,26 @@ class BadRequest(DataGenError):
     """The user asked for something that cannot be done as written."""
 
 
+class WorkHalted(DataGenError):
+    """Nothing more can be asked for now; all that was answered is kept, and the same work goes on from there."""
+
+
+class StorageFailed(WorkHalted):
+    """Answers cannot be kept: the disk is full or read-only, or the ledger's file is damaged or in use."""
+
+
+class BudgetSpent(WorkHalted):
+    """The next request could cost more than is left of the budget."""
+
+
+class TeacherGone(WorkHalted):
+    """No endpoint of the teacher is worth asking any more: wrong key, no credit, or dead for too long."""
+
+
 class ChatError(DataGenError):
-    """A model could not answer."""
+    """A model could not answer. `may_be_billed` says that the endpoint may charge for an answer that never came."""
+
+    may_be_billed = False
 
 
 class ChatRefused(ChatError):
@@ -39,6 +66,10 @@ class ChatRateLimited(ChatError):
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class ChatCreditSpent(ChatRateLimited):
+    """The key's credit is used up; asking again will not help."""
 
 
 class ChatTimeout(ChatError):

@@ -6,23 +6,21 @@ Whatever goes wrong leaves as one `ChatError` in one sentence.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Literal
+from typing import Any
 
 import httpx2
 from openai import AsyncStream
 
 from data_gen.chat import Completion, Conversation, Delta, FinishReason, Sampling, Sent, Waiting
 from data_gen.errors import ChatCutOff, ChatError, ChatRefused
+from data_gen.openai_body import Dialect, request_body
 from data_gen.openai_connection import OpenAIConnection
 from data_gen.openai_errors import PATIENCE, Addressee, Patience, chat_error, cut_off, garbage
 from data_gen.openai_reply import Chunk, EngineReport, Reply
-from data_gen.openai_spec import host, is_openai
-
-Dialect = Literal["openai", "engine"]
+from data_gen.openai_spec import host
 
 # Once the answer is whole, only its figures are missing: not worth a long wait.
 _FIGURES_SECONDS = 5.0
@@ -54,8 +52,8 @@ class OpenAIChat:
     async def stream(
         self, conversation: Conversation, sampling: Sampling
     ) -> AsyncGenerator[Waiting | Delta | Completion, None]:
-        self._check_api_key()
-        body = self._body(conversation, sampling)
+        body = request_body(self._model, self._base_url, conversation, sampling, self._dialect)
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
         reply = Reply()
         try:
             async with aclosing(self._chunks(body)) as chunks:
@@ -92,14 +90,6 @@ class OpenAIChat:
             # Any kind: the client lets through what its transport, its decoder and its JSON parser raise.
             raise chat_error(error, self._addressee, has_begun) from error
 
-    def _check_api_key(self) -> None:
-        key = self._addressee.api_key or ""
-        # Checked before it reaches the transport, whose error would carry the key.
-        if not (key.isascii() and key.isprintable()):
-            raise ChatRefused(
-                f"The API key for {self._addressee.name} holds characters that no key has: copy and enter it again."
-            )
-
     def _check_is_event_stream(self, response: httpx2.Response) -> None:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "text/html":
@@ -108,22 +98,6 @@ class OpenAIChat:
             raise garbage(self._addressee, "answers in one piece although a stream was asked for")
         if kind not in ("text/event-stream", ""):
             raise garbage(self._addressee, "answers with something that is not a stream of text")
-
-    def _body(self, conversation: Conversation, sampling: Sampling) -> dict[str, Any]:
-        length_name = "max_completion_tokens" if is_openai(self._base_url) else "max_tokens"
-        body: dict[str, Any] = {
-            "model": self._model,
-            "messages": conversation.as_dicts(),
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            length_name: sampling.max_new_tokens,
-            **_repetition_penalty(self._base_url, self._dialect, sampling.repetition_penalty),
-        }
-        if sampling.seed is not None:
-            body["seed"] = sampling.seed
-        if sampling.stop:
-            body["stop"] = list(sampling.stop)
-        return body | {"stream": True, "stream_options": {"include_usage": True}}
 
     def _completion(self, reply: Reply, body: dict[str, Any]) -> Completion:
         name = self._addressee.name
@@ -152,28 +126,6 @@ class OpenAIChat:
 async def _next(stream: AsyncStream[object], patience_seconds: float) -> object:
     async with asyncio.timeout(patience_seconds):
         return await anext(stream, _END)
-
-
-def _repetition_penalty(base_url: str, dialect: Dialect, penalty: float) -> dict[str, float]:
-    """Name the penalty as the endpoint understands it.
-
-    OpenAI's format has none. vLLM calls it `repetition_penalty`, llama.cpp `repeat_penalty`, and servers that one runs
-    oneself ignore what they do not know (Ollama ignores both); hosted APIs refuse unknown fields. So both names go to
-    addresses of one's own network, and none elsewhere. What was sent stands in `Completion.sent`.
-    """
-    if dialect == "engine":
-        return {"repetition_penalty": penalty}
-    if _is_in_own_network(base_url):
-        return {"repetition_penalty": penalty, "repeat_penalty": penalty}
-    return {}
-
-
-def _is_in_own_network(base_url: str) -> bool:
-    name = httpx2.URL(base_url).host
-    try:
-        return not ipaddress.ip_address(name).is_global
-    except ValueError:
-        return "." not in name or name.endswith((".local", ".internal"))
 
 
 def _sent(body: dict[str, Any]) -> Sent:

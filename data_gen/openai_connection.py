@@ -10,6 +10,7 @@ from functools import cache
 import httpx2
 from openai import AsyncOpenAI, DefaultAioHttpClient, Timeout
 
+from data_gen.errors import ChatRefused
 from data_gen.openai_errors import Addressee, garbage
 from data_gen.openai_spec import is_openai
 
@@ -23,9 +24,10 @@ _OPENAI_ACCOUNT_HEADERS = {"openai-organization", "openai-project"}
 class OpenAIConnection:
     """Lends one client to all who ask at the same time; the last one closes it, so that nobody else has to."""
 
-    def __init__(self, base_url: str, addressee: Addressee) -> None:
+    def __init__(self, base_url: str, addressee: Addressee, max_reply_bytes: int = MAX_REPLY_BYTES) -> None:
         self._base_url = base_url
         self._addressee = addressee
+        self._max_reply_bytes = max_reply_bytes
         self._client: AsyncOpenAI | None = None
         self._borrowers = 0
 
@@ -33,6 +35,7 @@ class OpenAIConnection:
     async def client(self) -> AsyncIterator[AsyncOpenAI]:
         """Borrow the client."""
         if self._client is None:
+            self._check_api_key()
             self._client = self._new_client()
         client = self._client
         self._borrowers += 1
@@ -43,6 +46,14 @@ class OpenAIConnection:
             if self._borrowers == 0:
                 self._client = None
                 await client.close()
+
+    def _check_api_key(self) -> None:
+        key = self._addressee.api_key or ""
+        # Checked before it reaches the transport, whose error would carry the key.
+        if not (key.isascii() and key.isprintable()):
+            raise ChatRefused(
+                f"The API key for {self._addressee.name} holds characters that no key has: copy and enter it again."
+            )
 
     def _new_client(self) -> AsyncOpenAI:
         patience = self._addressee.patience
@@ -74,22 +85,23 @@ class OpenAIConnection:
         if response.headers.get("content-encoding", "identity") != "identity":
             raise garbage(self._addressee, "compresses its reply, though it was asked not to")
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Limited(response.stream, self._addressee)
+        response.stream = _Limited(response.stream, self._addressee, self._max_reply_bytes)
 
 
 class _Limited(httpx2.AsyncByteStream):
-    """A reply's bytes, up to `MAX_REPLY_BYTES`."""
+    """A reply's bytes, up to a limit."""
 
-    def __init__(self, stream: httpx2.AsyncByteStream, addressee: Addressee) -> None:
+    def __init__(self, stream: httpx2.AsyncByteStream, addressee: Addressee, max_bytes: int) -> None:
         self._stream = stream
         self._addressee = addressee
+        self._max_bytes = max_bytes
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         received_bytes = 0
         async for part in self._stream:
             received_bytes += len(part)
-            if received_bytes > MAX_REPLY_BYTES:
-                raise garbage(self._addressee, f"sent more than {MAX_REPLY_BYTES // 2**20} MiB for one answer")
+            if received_bytes > self._max_bytes:
+                raise garbage(self._addressee, f"sent more than {self._max_bytes // 2**20} MiB for one answer")
             yield part
 
     async def aclose(self) -> None:

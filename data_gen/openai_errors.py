@@ -14,6 +14,7 @@ import httpx2
 import openai
 
 from data_gen.errors import (
+    ChatCreditSpent,
     ChatCutOff,
     ChatError,
     ChatGarbage,
@@ -115,7 +116,7 @@ def _refusal_sentence(status: int, said: str, addressee: Addressee) -> str:
 
 def _rate_limit(error: openai.APIStatusError, addressee: Addressee) -> ChatRateLimited:
     if "insufficient_quota" in (error.code, error.type):
-        return ChatRateLimited(
+        return ChatCreditSpent(
             f"{addressee.name} says that the credit of this key is used up (429): add credit there, or use another key."
         )
     wait_seconds = _retry_after_seconds(error.response.headers)
@@ -140,7 +141,7 @@ def _error_in_stream(error: openai.APIError, addressee: Addressee) -> ChatError:
     if addressee.is_own_engine and said:
         return ChatUnavailable(_message(error.body, addressee))
     if "insufficient_quota" in (error.code, error.type):
-        return ChatRateLimited(f"{addressee.name} says that the credit of this key is used up: add credit there.")
+        return ChatCreditSpent(f"{addressee.name} says that the credit of this key is used up: add credit there.")
     return ChatUnavailable(f"{addressee.name} broke its answer off with an error{said}: try again in a moment.")
 
 

@@ -54,15 +54,21 @@ def endpoint(*script: Reply) -> Iterator[Endpoint]:
     """Run one in a thread; with no script it answers every question."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         served = Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", list(script) or [says("Hello there.")])
-        app = Starlette(routes=[Route("/{path:path}", served.reply, methods=["GET", "POST"])])
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        try:
+        with serving(Starlette(routes=[Route("/{path:path}", served.reply, methods=["GET", "POST"])]), listener):
             yield served
-        finally:
-            server.should_exit = server.force_exit = True  # whoever still hangs has been seen enough
-            thread.join(10)
+
+
+@contextmanager
+def serving(app: Starlette, listener: socket.socket) -> Iterator[None]:
+    """Serve an app in a thread."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = server.force_exit = True  # whoever still hangs has been seen enough
+        thread.join(10)
 
 
 def chunk(text: str = "", finish_reason: str | None = None, **extra: Any) -> dict[str, Any]:

@@ -1,20 +1,24 @@
-"""A Hub of the tests' own: serves folders as model repositories to the real huggingface_hub client, over real HTTP.
+"""A Hub of the tests' own: serves model and dataset repositories to the real huggingface_hub client, over real HTTP.
 
     with LocalHub() as hub:
         commit = hub.add("kaist-ai/janus-7b", folder)
         subprocess.run([...], env=hub.environment(tmp_path))
 
-Repositories are kept in memory as commits of files, as git keeps them, so that uploads are one more route.
+Repositories are kept in memory as commits of files, as git keeps them; a dataset's name begins with `datasets/`.
+Files are taken as regular ones, inside the commit.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import os
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,6 +27,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 TOKEN = "hf_token_of_the_local_hub"
+
+Trouble = Literal["refused", "answer lost"]
 
 
 @dataclass
@@ -51,21 +57,34 @@ class HubError(Exception):
 
 
 class LocalHub:
-    """The server. `requests` lists what it was asked, as "GET /path"."""
+    """The server. `requests` lists what it was asked, as "GET /path"; `trouble` is what commits run into, in turn."""
 
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
         self.requests: list[str] = []
+        self.trouble: list[Trouble] = []
+        resolve = "/{owner}/{name}/resolve/{revision}/{path:path}"
         routes = [
             Route("/api/whoami-v2", self._whoami),
-            Route("/api/models/{repo:path}/tree/{revision:path}", self._tree),
-            Route("/api/models/{repo:path}/revision/{revision:path}", self._info),
-            Route("/api/models/{repo:path}", self._info),
-            Route("/{owner}/{name}/resolve/{revision}/{path:path}", self._resolve, methods=["GET", "HEAD"]),
+            Route("/api/repos/create", self._create, methods=["POST"]),
+            Route("/api/validate-yaml", self._validate, methods=["POST"]),
+            *(route for kind in ("models", "datasets") for route in self._routes(kind)),
+            Route(f"/datasets{resolve}", self._resolve, methods=["GET", "HEAD"]),
+            Route(resolve, self._resolve, methods=["GET", "HEAD"]),
         ]
         app = Starlette(routes=routes, exception_handlers={HubError: _error})
         self._server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
+
+    def _routes(self, kind: str) -> list[Route]:
+        root = f"/api/{kind}/{{repo:path}}"
+        return [
+            Route(f"{root}/tree/{{revision:path}}", self._tree),
+            Route(f"{root}/revision/{{revision:path}}", self._info),
+            Route(f"{root}/preupload/{{revision:path}}", self._preupload, methods=["POST"]),
+            Route(f"{root}/commit/{{revision:path}}", self._commit, methods=["POST"]),
+            Route(root, self._info),
+        ]
 
     def __enter__(self) -> LocalHub:
         self._thread.start()
@@ -111,6 +130,46 @@ class LocalHub:
         token = {"accessToken": {"role": "write"}}
         return JSONResponse({"type": "user", "name": "tester", "orgs": [], "auth": token})
 
+    async def _create(self, request: Request) -> Response:
+        self._note(request)
+        if not _is_known(request):
+            return JSONResponse({"error": "You may not write here."}, 403)
+        wish = await request.json()
+        prefix = "datasets/" if wish.get("type") == "dataset" else ""
+        repo_id = f"{prefix}{wish.get('organization') or 'tester'}/{wish['name']}"
+        is_new = repo_id not in self.repositories
+        repository = self.repositories.setdefault(repo_id, Repository())
+        if is_new:
+            repository.is_private = wish.get("visibility") == "private"
+            repository.commit({})
+        return JSONResponse({"url": f"{self.url}/{repo_id}"}, 200 if is_new else 409)
+
+    async def _validate(self, request: Request) -> Response:
+        return JSONResponse({"errors": [], "warnings": []})
+
+    async def _preupload(self, request: Request) -> Response:
+        self._find(request)
+        offered = (await request.json())["files"]
+        regular = {"uploadMode": "regular", "shouldIgnore": False, "oid": None}
+        return JSONResponse({"files": [{"path": one["path"], **regular} for one in offered]})
+
+    async def _commit(self, request: Request) -> Response:
+        repository, commit = self._find(request)
+        if not _is_known(request):
+            return JSONResponse({"error": "You may not write here."}, 403)
+        trouble = self.trouble.pop(0) if self.trouble else None
+        if trouble == "refused":
+            return JSONResponse({"error": "Try again later."}, 500)
+        files = dict(repository.commits[commit])
+        for line in (await request.body()).splitlines():
+            entry = json.loads(line)
+            if entry["key"] == "file":
+                files[entry["value"]["path"]] = base64.b64decode(entry["value"]["content"])
+        made = repository.commit(files, request.path_params["revision"])
+        if trouble == "answer lost":
+            return JSONResponse({"error": "It was done, and you shall not know."}, 500)
+        return JSONResponse({"commitOid": made, "commitUrl": f"{self.url}/{_full_name(request)}/commit/{made}"})
+
     async def _info(self, request: Request) -> Response:
         repository, commit = self._find(request)
         siblings = [{"rfilename": path} for path in repository.commits[commit]]
@@ -139,7 +198,7 @@ class LocalHub:
 
     def _find(self, request: Request) -> tuple[Repository, str]:
         self._note(request)
-        repository = self.repositories.get(request.path_params["repo"])
+        repository = self.repositories.get(_full_name(request))
         if repository is None or (repository.is_private and not _is_known(request)):
             raise HubError(401 if not _is_known(request) else 404, "RepoNotFound")
         revision = request.path_params.get("revision", "main")
@@ -155,6 +214,11 @@ class LocalHub:
 async def _error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HubError)
     return JSONResponse({"error": error.code}, error.status, headers={"X-Error-Code": error.code})
+
+
+def _full_name(request: Request) -> str:
+    is_dataset = request.url.path.startswith(("/api/datasets/", "/datasets/"))
+    return ("datasets/" if is_dataset else "") + str(request.path_params["repo"])
 
 
 def _is_known(request: Request) -> bool:

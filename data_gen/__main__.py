@@ -1,0 +1,116 @@
+"""`python -m data_gen augment`: the work without the Space. Exit code 2 for a wrong call, 1 when nothing was made."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any, NoReturn, get_origin
+
+from pydantic.fields import FieldInfo
+
+from data_gen.errors import DataGenError, WorkHalted
+from data_gen.job_folder import JobFolder
+from data_gen.job_request import AugmentRequest
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    called = vars(_parser().parse_args(argv))
+    called.pop("verb")
+    out, as_json, is_estimate = called.pop("out"), called.pop("as_json"), called.pop("is_estimate")
+    try:
+        end = run_augment(AugmentRequest.read(**called), out, is_estimate)
+    except WorkHalted as error:
+        return _complain(str(error), 1)
+    except DataGenError as error:
+        return _complain(str(error), 2)
+    except OSError as error:
+        place = error.filename or out
+        return _complain(
+            f"Cannot write to {place} ({error.strerror}): what was answered is kept; make room, then start it again.", 1
+        )
+    except KeyboardInterrupt:
+        return 130
+    if as_json:
+        sys.stdout.write(json.dumps([end], ensure_ascii=False, indent=2) + "\n")
+    return 0 if end["state"] == "estimated" or (end["rows"] and end["state"] != "halted") else 1
+
+
+def run_augment(request: AugmentRequest, out: Path, is_estimate: bool = False) -> dict[str, Any]:
+    """Do an augment job in the folder `out`, telling progress on stderr; return how it ended."""
+    # Imported here: the clients cost a second that --help should not.
+    from data_gen.job import augment
+
+    folder = JobFolder(out, lambda line: _say(f"{line}\n"))
+    with folder.begun(request.model_dump(mode="json")) as others_end:
+        if others_end is not None:
+            return others_end
+        try:
+            end = asyncio.run(augment(request, folder, is_estimate=is_estimate))
+        except DataGenError as error:
+            folder.finish({"state": "failed", "reason": str(error), "exit_code": 1})
+            raise
+        folder.finish(end)
+    if end.get("reason"):
+        folder.log(end["reason"])
+    folder.log(f"{end['state'].capitalize()}: {end.get('dataset', end['out'])}")
+    return end
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m data_gen", description="Grow datasets of multifaceted preferences.")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    summary = "Grow a collection from instructions: preference sets, system messages, answers, pairs."
+    command = verbs.add_parser(
+        "augment", help=summary, description=summary, argument_default=argparse.SUPPRESS, allow_abbrev=False
+    )
+    command.add_argument("--out", type=Path, required=True, help="Folder of the job; the same command on it goes on")
+    for name, field in AugmentRequest.model_fields.items():
+        _add_flag(command, name, field)
+    command.add_argument(
+        "--estimate-only",
+        dest="is_estimate",
+        action="store_true",
+        default=False,
+        help="Work on a small sample, and say what all will cost",
+    )
+    command.add_argument(
+        "--json", dest="as_json", action="store_true", default=False, help="Print one JSON list and nothing else"
+    )
+    return parser
+
+
+def _add_flag(command: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
+    """Add a field as a flag; its own check reads the text, so that there is one rule for all faces."""
+    says = (field.description or "").replace("%", "%%")
+    if not field.is_required() and field.default not in (None, ()):
+        says += f" (default: {field.default})"
+    options: dict[str, Any] = {"help": says, "required": field.is_required()}
+    if field.annotation is bool:
+        options = {"help": says, "action": "store_true"}
+    elif get_origin(field.annotation) is tuple:
+        options |= {"nargs": "+", "action": "extend", "metavar": "FILE" if name != "teacher" else "SPEC"}
+    else:
+        options |= {"metavar": "VALUE"}
+    command.add_argument(f"--{name.replace('_', '-')}", **options)
+
+
+def _complain(sentence: str, code: int) -> int:
+    _say(f"data_gen: {sentence}\n")
+    return code
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

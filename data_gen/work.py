@@ -1,0 +1,172 @@
+"""Many requests at once, each answered from the ledger or paid for once; one that fails never stops the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from typing import NamedTuple, TypeVar
+
+from data_gen.asking import Answer, Failure, Request
+from data_gen.cost import Budget
+from data_gen.errors import ChatError, WorkHalted
+from data_gen.ledger import Ledger
+from data_gen.request_key import request_key
+from data_gen.teacher import Teacher
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+
+_STOPPED = Failure("halted", "The work was stopped before this was asked; the same work goes on from there.")
+
+
+class _Stopped(WorkHalted):
+    """Somebody asked to stop while this request waited for money."""
+
+
+class Outcome(NamedTuple):
+    """A request and what came of it."""
+
+    request: Request
+    result: Answer | Failure
+
+
+class Work:
+    """Asks a teacher through a ledger within a budget, and can be paused, resumed and stopped. It is an `Asker`.
+
+    When nothing more can be asked for (no money, no disk, no teacher), `halt` says why, and every further request that
+    is not in the ledger is a `Failure`; what is in flight is finished and kept.
+    """
+
+    def __init__(self, teacher: Teacher, ledger: Ledger, budget: Budget) -> None:
+        self.halt: WorkHalted | None = None
+        self._teacher = teacher
+        self._ledger = ledger
+        self._budget = budget
+        self._may_run = asyncio.Event()
+        self._may_run.set()
+        self._is_stopped = False
+
+    async def __aenter__(self) -> Work:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._budget.close()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._is_stopped or self.halt is not None
+
+    def pause(self) -> None:
+        """Send nothing more for now; what is in flight is finished."""
+        self._may_run.clear()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._may_run.set()
+
+    def stop(self) -> None:
+        """Send nothing more; what is in flight is finished, everything else fails as stopped."""
+        self._is_stopped = True
+        self._may_run.set()
+
+    async def ask(self, request: Request) -> Answer | Failure:
+        """Return the answer, from the ledger if it was ever paid for; never raises for a request that fails."""
+        key = request_key(self._teacher.model, request)
+        try:
+            if (kept := self._ledger.get(key)) is not None:
+                return kept
+            await self._may_run.wait()
+            if (trouble := self.halt or self._ledger.trouble) is not None:
+                raise trouble
+            if self._is_stopped:
+                return _STOPPED
+            return await self._ledger.once(key, lambda: self._pay(request))
+        except ChatError as error:
+            return Failure("failed", str(error))
+        except _Stopped:
+            return _STOPPED
+        except WorkHalted as halt:
+            self.halt = self.halt or halt
+            return Failure("halted", str(halt))
+
+    async def _pay(self, request: Request) -> Answer:
+        charge = await self._budget.charge(request)
+        try:
+            if self._is_stopped:  # it may have waited long for its share of the budget
+                raise _Stopped(_STOPPED.reason)
+            answer = await self._teacher.ask(request, charge)
+            key = request_key(self._teacher.model, request)
+            await self._ledger.put(key, answer, charge.picousd(answer), self._budget.run)
+            charge.settle(answer)
+            return answer
+        finally:
+            charge.release()
+
+
+async def ask_all(
+    requests: AsyncIterable[Request] | Iterable[Request], work: Work, concurrency: int
+) -> AsyncGenerator[Outcome, None]:
+    """Yield every request with its answer or failure, as they come; `requests` is read only as far as needed.
+
+    Raises the `WorkHalted` that ended it, after everything in flight has been yielded.
+    """
+
+    async def ask(request: Request) -> Outcome:
+        return Outcome(request, await work.ask(request))
+
+    async with aclosing(each(requests, ask, concurrency, until=lambda: work.is_stopping)) as outcomes:
+        async for outcome in outcomes:
+            yield outcome
+    if work.halt is not None:
+        raise work.halt
+
+
+async def each(
+    items: AsyncIterable[Item] | Iterable[Item],
+    act: Callable[[Item], Awaitable[Done]],
+    concurrency: int,
+    until: Callable[[], bool] = lambda: False,
+) -> AsyncGenerator[Done, None]:
+    """Act on all items, `concurrency` at a time, and yield what comes out as it comes; memory holds no more than that.
+
+    Once `until` says so, no further item is begun.
+    """
+    source = _asynchronous(items)
+    is_reading = asyncio.Lock()
+    done: asyncio.Queue[Done | None] = asyncio.Queue(concurrency)
+
+    async def go_on() -> None:
+        while not until():
+            async with is_reading:
+                try:
+                    item = await anext(source)
+                except StopAsyncIteration:
+                    break
+            await done.put(await act(item))
+
+    workers = [asyncio.create_task(go_on()) for _ in range(concurrency)]
+    end = asyncio.create_task(_say_when_all_ended(workers, done))
+    try:
+        while (one := await done.get()) is not None:
+            yield one
+        for worker in workers:
+            worker.result()  # raises what `act` raised
+    finally:
+        for task in (*workers, end):
+            task.cancel()
+        await asyncio.wait((*workers, end))
+
+
+async def _say_when_all_ended(workers: list[asyncio.Task[None]], done: asyncio.Queue[Done | None]) -> None:
+    await asyncio.wait(workers)
+    await done.put(None)
+
+
+async def _asynchronous(items: AsyncIterable[Item] | Iterable[Item]) -> AsyncIterator[Item]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item

@@ -1,0 +1,126 @@
+"""The states of one endpoint, with a clock of the test's own."""
+
+from __future__ import annotations
+
+from math import inf
+
+from data_gen.capacity import Capacity, RateLimit
+
+
+def fill(capacity: Capacity, now: float) -> int:
+    """Begin as many requests as it takes."""
+    begun = 0
+    while capacity.wait_seconds(now) == 0:
+        capacity.begin(100, now)
+        begun += 1
+    return begun
+
+
+def end_all(capacity: Capacity, now: float) -> None:
+    while capacity.in_flight:
+        capacity.end(0, now)
+
+
+def grown(most: int = 200) -> Capacity:
+    capacity = Capacity(most)
+    for _ in range(most):
+        capacity.answered()
+    return capacity
+
+
+def test_it_grows_with_every_answer_up_to_its_most() -> None:
+    capacity = Capacity(50)
+    assert fill(capacity, 0) == 16
+    for _ in range(100):
+        capacity.answered()
+    end_all(capacity, 1)
+    assert fill(capacity, 1) == 50
+    assert capacity.wait_seconds(1) == inf
+
+
+def test_a_burst_of_429_shrinks_it_once_and_its_wish_is_kept() -> None:
+    capacity = grown()
+    assert fill(capacity, 0) == 200
+    for _ in range(200):
+        capacity.asked_to_slow_down(began=0, now=1, retry_after_seconds=3)
+    end_all(capacity, 1)
+    assert int(capacity.limit) == 140
+    assert capacity.wait_seconds(1) == 3
+    assert capacity.wait_seconds(3.5) == 0.5
+    assert fill(capacity, 4) == 140
+
+
+def test_after_a_429_it_grows_by_one_a_round() -> None:
+    capacity = grown()
+    capacity.asked_to_slow_down(began=0, now=1, retry_after_seconds=0)
+    for _ in range(140):
+        capacity.answered()
+    assert 140.5 < capacity.limit < 141.5
+
+
+def test_it_never_shrinks_below_one() -> None:
+    capacity = Capacity(4)
+    for second in range(100):
+        capacity.asked_to_slow_down(began=second, now=second, retry_after_seconds=None)
+    assert fill(capacity, 200) == 1
+
+
+def test_the_breaker_opens_tries_one_and_closes() -> None:
+    capacity = grown()
+    for _ in range(9):
+        capacity.failed(began=0, now=1)
+    assert not capacity.is_open
+    for _ in range(150):  # all that were in flight fail too, which makes the rest no longer
+        capacity.failed(began=0, now=1)
+    assert capacity.is_open
+    assert 0.8 <= capacity.wait_seconds(1) <= 1.2
+    assert fill(capacity, 3) == 1
+    capacity.failed(began=3, now=4)
+    end_all(capacity, 4)
+    assert 1.6 <= capacity.wait_seconds(4) <= 2.4
+    assert fill(capacity, 7) == 1
+    assert capacity.failing_since == 1
+    capacity.answered()
+    end_all(capacity, 8)
+    assert not capacity.is_open
+    assert fill(capacity, 8) == 200
+
+
+def test_failures_between_answers_open_nothing() -> None:
+    capacity = grown()
+    for turn in range(1000):
+        capacity.failed(0, 1) if turn % 8 else capacity.answered()
+    assert not capacity.is_open
+
+
+def test_twenty_refusals_in_a_row_are_hopeless_and_fewer_are_not() -> None:
+    capacity = grown()
+    for _ in range(19):
+        capacity.refused()
+    assert not capacity.is_hopeless
+    capacity.answered()
+    for _ in range(19):
+        capacity.refused()
+    assert not capacity.is_hopeless
+    capacity.refused()
+    assert capacity.is_hopeless
+
+
+def test_a_rate_holds_over_minutes_whatever_the_size_of_what_is_taken() -> None:
+    for amount in (1, 7, 900):
+        rate, now, taken = RateLimit(600), 0.0, 0
+        while now < 600:
+            if (wait := rate.wait_seconds(now)) > 0:
+                now += wait
+            else:
+                rate.take(amount, now)
+                taken += amount
+        assert 6000 - 1 <= taken <= 6000 + 10 + amount
+
+
+def test_tokens_not_needed_are_given_back() -> None:
+    capacity = Capacity(200, tokens_per_minute=6000)
+    capacity.begin(5000, 0)
+    assert capacity.wait_seconds(0) > 45
+    capacity.end(4990, 0)
+    assert capacity.wait_seconds(0) == 0

@@ -1,0 +1,55 @@
+"""Every fault at once: each row is delivered or quarantined with its reason, and no answer is paid for twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.augment_command import rows, run, write_instructions
+from tests.endpoint import endpoint
+from tests.faulty_teacher import FAULTS, FaultyTeacher
+
+SETS, LEVELS = 3, 3
+
+
+def survive(tmp_path: Path, instructions: int, concurrency: int, timeout_seconds: float) -> str:
+    """Run the command against the schedule, check the books, and say what happened."""
+    file = write_instructions(tmp_path / "asked.jsonl", instructions)
+    teacher = FaultyTeacher()
+    began = time.monotonic()
+    with endpoint(teacher) as server:
+        flags = ("--concurrency", concurrency, "--timeout-seconds", timeout_seconds, "--sets", SETS, "--json")
+        done = run(
+            *("--instructions", file, "--teacher", f"openai:m@{server.url}", "--out", tmp_path / "out", *flags),
+            timeout=3000,
+        )
+    assert done.returncode == 0, done.stderr
+    (end,) = json.loads(done.stdout)
+    assert end["state"] == "done"
+    delivered, quarantined = rows(tmp_path / "out"), rows(tmp_path / "out", "quarantine.jsonl")
+    fates = [(row["instruction_id"], row["set_index"]) for row in (*delivered, *quarantined)]
+    assert len(fates) == len(set(fates)) == end["rows_wanted"] == SETS * instructions
+    assert all(row["reason"] for row in quarantined)
+    assert set(teacher.faults) == {*FAULTS, "429", "none"}
+    assert set(teacher.whole.values()) == {1}
+    assert teacher.billed <= LEVELS * SETS * instructions + teacher.unusable + teacher.lost
+    return (
+        f"{len(delivered)} rows delivered, {len(quarantined)} quarantined; {dict(sorted(teacher.faults.items()))};"
+        f" billed {teacher.billed} = {teacher.whole.total()} whole + {teacher.unusable} unusable + {teacher.lost} lost;"
+        f" {time.monotonic() - began:.0f} s"
+    )
+
+
+def test_every_row_is_delivered_or_quarantined_and_nothing_is_billed_twice(tmp_path: Path) -> None:
+    survive(tmp_path, instructions=60, concurrency=200, timeout_seconds=4)
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(3600)
+def test_the_same_of_two_thousand_instructions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = survive(tmp_path, instructions=2000, concurrency=200, timeout_seconds=15)
+    with capsys.disabled():
+        print(f"\n{said}")  # noqa: T201
