@@ -9,21 +9,29 @@ import json
 import os
 import re
 import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from typing import Any, NoReturn, get_origin
+from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from data_gen.chat import Sampling
 from data_gen.errors import DataGenError
 from janus_space.comparison import ColumnEvent, Comparison
 from janus_space.errors import SpaceError
-from janus_space.export import Row, figures, row
-from janus_space.verbs import VERBS, CompareRequest, OnEvent, Verb
+from janus_space.export import figures, row
+from janus_space.verbs import VERBS, Verb
 from trainer.errors import TrainerError
+
+if TYPE_CHECKING:
+    from janus_space.steer import SteerEvent
 
 # A conversation is data, not a flag: the API and the exported script bear it.
 _NOT_FLAGS = {"history"}
+_METAVARS = {"model": "SPEC", "data": "FILE"}
+_SECONDS_BETWEEN_NEWS = 5.0
 # What a model says must not move the cursor or rename the window.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -70,13 +78,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_flags(command: argparse.ArgumentParser, verb: Verb) -> None:
-    asked, sampling = command.add_argument_group("what is asked"), command.add_argument_group("sampling")
+    asked = command.add_argument_group("what is asked")
+    sampling = command.add_argument_group("sampling") if issubclass(verb.request, Sampling) else asked
     for name, field in verb.request.model_fields.items():
         if name not in _NOT_FLAGS:
             _add_flag(sampling if name in Sampling.model_fields else asked, name, field)
-    asked.add_argument(
-        "--no-system", dest="system", action="append_const", const=None, help="Send no system message, on purpose"
-    )
+    if "system" in verb.request.model_fields:
+        asked.add_argument(
+            "--no-system", dest="system", action="append_const", const=None, help="Send no system message, on purpose"
+        )
     command.add_argument("--json", dest="as_json", action="store_true", help="Print one JSON list and nothing else")
 
 
@@ -86,26 +96,27 @@ def _add_flag(group: argparse._ArgumentGroup, name: str, field: FieldInfo) -> No
     if not field.is_required() and field.default not in (None, ()):
         says += f" (default: {field.default})"
     options: dict[str, Any] = {"help": says.replace("%", "%%"), "required": field.is_required() and name != "system"}
+    is_number = {int, float} & {field.annotation, *get_args(field.annotation)}
+    options["metavar"] = _METAVARS.get(name, "N" if is_number else "TEXT")
     if name == "model":
-        options |= {"action": "extend", "nargs": "+", "metavar": "SPEC"}
+        options |= {"action": "extend", "nargs": "+"}
     else:
         options |= {"action": "append" if get_origin(field.annotation) is tuple else "store"}
-        options |= {"metavar": "N" if name in Sampling.model_fields and name != "stop" else "TEXT"}
     group.add_argument(f"--{name.replace('_', '-')}", **options)
 
 
 def _obey(called: argparse.Namespace) -> int:
     fields = vars(called)
     verb, command, as_json = fields.pop("verb"), fields.pop("command"), fields.pop("as_json")
-    if "system" not in fields:
+    if "system" in verb.request.model_fields and "system" not in fields:
         command.error("say how the assistant should behave with --system TEXT, or choose --no-system")
-    answered = asyncio.run(_ask(verb, verb.read(**fields), _progress if as_json else Printer()))
+    rows = asyncio.run(_ask(verb, verb.read(**fields), _LISTENERS[verb.name](as_json)))
     if as_json:
-        sys.stdout.write(json.dumps(answered, ensure_ascii=False, indent=2) + "\n")
-    return 1 if all("error" in column for column in answered) else 0
+        sys.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
+    return 1 if all("error" in row for row in rows) else 0
 
 
-async def _ask(verb: Verb, request: CompareRequest, on_event: OnEvent) -> list[Row]:
+async def _ask(verb: Verb, request: BaseModel, on_event: Callable[..., None]) -> Sequence[Mapping[str, Any]]:
     # Imported here: the clients and the engine's launcher cost a second that --help should not.
     from janus_space.engine.process import EnginePool
     from janus_space.home import Home
@@ -115,6 +126,33 @@ async def _ask(verb: Verb, request: CompareRequest, on_event: OnEvent) -> list[R
     home.check_writable()
     with closing(EnginePool(home)) as engines:
         return await verb.run(request, Models(home, engines), on_event)
+
+
+class SteerPrinter:
+    """Tell on stderr how far a model is, every few seconds, and print its figures when they are there."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._prints_figures = not as_json
+        self._model_began = self._told_at = time.monotonic()
+
+    def __call__(self, event: SteerEvent) -> None:
+        from janus_space import steer_table
+        from janus_space.steer import Steered
+
+        now = time.monotonic()
+        if isinstance(event, Steered):
+            self._model_began = now
+            if self._prints_figures:
+                figures = f"{steer_table.table(event.told)}\n" if event.told else ""
+                _write(f"{steer_table.reading(event)}\n{figures}\n")
+        elif event.note:
+            self._model_began = now
+            sys.stderr.write(f"{event.model} – {_plain(event.note)}\n")
+        elif now - self._told_at >= _SECONDS_BETWEEN_NEWS or event.done == event.of:
+            self._told_at = now
+            seconds_left = (now - self._model_began) / event.done * (event.of - event.done)
+            left = f", about {seconds_left:.0f} s left" if seconds_left else ""
+            sys.stderr.write(f"{event.model} – {event.done} of {event.of} instructions{left}\n")
 
 
 def _progress(comparison: Comparison, event: ColumnEvent) -> None:
@@ -167,3 +205,9 @@ def _write(text: str) -> None:
 
 def _plain(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+_LISTENERS: dict[str, Callable[[bool], Callable[..., None]]] = {
+    "compare": lambda as_json: _progress if as_json else Printer(),
+    "steer": SteerPrinter,
+}

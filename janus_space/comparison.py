@@ -10,6 +10,7 @@ from data_gen.chat import Completion, Conversation, Message, Sampling
 
 MAX_COLUMNS = 16
 MAX_TEXT = 32_000
+DEVICE = r"^(auto|cpu|cuda:\d{1,2})$"
 
 ColumnState = Literal["waiting", "streaming", "done", "stopped", "failed"]
 
@@ -21,7 +22,7 @@ class Column(BaseModel):
 
     model: str = Field(min_length=1, max_length=500, description="Model spec, like embedded:smollm2 or openai:gpt-4o")
     system: str | None = Field(None, max_length=MAX_TEXT, description="How the assistant should behave")
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda:\d{1,2})$", description="Where a local model runs")
+    device: str = Field("auto", pattern=DEVICE, description="Where a local model runs")
 
     @model_validator(mode="after")
     def _no_empty_system(self) -> Column:

@@ -17,6 +17,7 @@ from data_gen.hierarchy import Conflict, Hierarchy, Leaf
 from data_gen.preferences import Dimension
 from data_gen.recognition import Lexicon
 from data_gen.system_message import MAX_PICKS, SystemMessage, write
+from janus_space.home import Home
 
 _BUILT_IN = Path(__file__).parents[1] / "assets" / "preferences.json"
 
@@ -93,11 +94,47 @@ def load_hierarchy(own_files: Iterable[Path] = ()) -> Hierarchy:
     return Hierarchy.load([_BUILT_IN, *sorted(own_files)])
 
 
+def own_hierarchy(home: Home) -> tuple[Hierarchy, str]:
+    """Load the hierarchy with the user's own files, or without them and with a sentence that says why."""
+    try:
+        return load_hierarchy(home.hierarchies.glob("*.json")), ""
+    except BadRequest as error:
+        return load_hierarchy(), f"Your own preference files were left out: {error}"
+
+
 def rewrite_prompt(text: str) -> Conversation:
     """Ask a model to write a system message more smoothly, without changing any preference in it."""
     if not text.strip():
         raise BadRequest("There is nothing to rewrite yet; pick a preference or write a sentence first.")
     return Conversation.ask(prompts.fill("smooth", text=text.strip()))
+
+
+# What chatty models say before and after a text that they were asked for, and what they put it into.
+_PREFACE = re.compile(
+    r"\A\W{0,3}(?:sure|certainly|of course|okay|ok|absolutely|here(?:['’]s| is| you go)|below is"
+    r"|(?:the )?(?:rewritten|revised|smoother)|system message)\b[^\n:]{0,160}:\W{0,2}(?=\s|\Z)\s*",
+    re.IGNORECASE,
+)
+_AFTERWORD = re.compile(
+    r"\n\s*\n\W{0,2}(?:i hope|i've|i have|let me know|feel free|note|this version|this rewrite)\b.*\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+_FENCE = re.compile(r"\A`{3,}\w*\s*\n(.*)\n\s*`{3,}\Z", re.DOTALL)
+_WRAPPINGS = (("=" * 10, "=" * 10), ('"', '"'), ("“", "”"), ("‘", "’"), ("«", "»"), ("**", "**"))
+
+
+def read_rewrite(answer: str) -> str:
+    """Take the rewritten message out of what a model said; raise `BadRequest` if there is none."""
+    text, before = answer, ""
+    while text != before:
+        before = text
+        text = _FENCE.sub(r"\1", _AFTERWORD.sub("", _PREFACE.sub("", text.strip())).strip())
+        for start, end in _WRAPPINGS:
+            if len(text) > len(start + end) and text.startswith(start) and text.endswith(end):
+                text = text[len(start) : -len(end)]
+    if not re.search(r"\w", text):
+        raise BadRequest("The model gave no message back; try again, or choose another model.")
+    return text
 
 
 def check(text: str, hierarchy: Hierarchy, takes_system: bool) -> list[Finding]:

@@ -5,7 +5,9 @@ SpaceError
 ├── UnknownModel    no model goes by that spec
 ├── BadLink         a share link is damaged, too long or not ours
 ├── VoteRefused     a vote cannot be counted: there is one already, or nothing to judge
+├── HubUnusable     votes shall be kept on the Hub, and where or with which token is not told rightly
 ├── DatasetRefused  a dataset folder cannot be written as asked
+├── JobRefused      a job cannot be found, started or stopped as asked
 └── ScoringRefused  an answer cannot be scored: the model gives no log-probabilities, or it is too long
 """
 
@@ -30,8 +32,16 @@ class VoteRefused(SpaceError):
     """A vote cannot be counted, or a ballot is not there any more."""
 
 
+class HubUnusable(SpaceError):
+    """Votes cannot be kept on the Hub as the environment asks."""
+
+
 class DatasetRefused(SpaceError):
     """A dataset folder cannot be written as asked."""
+
+
+class JobRefused(SpaceError):
+    """A job cannot be found, started or stopped as asked."""
 
 
 class ScoringRefused(SpaceError):

@@ -61,6 +61,11 @@ class Home:
         return self.folder / "hierarchies"
 
     @property
+    def datasets(self) -> Path:
+        """Dataset folders made here, ready to train."""
+        return self.folder / "datasets"
+
+    @property
     def votes_file(self) -> Path:
         return self.folder / "votes.jsonl"
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from data_gen.chat import Sampling
 from data_gen.errors import BadRequest
 from janus_space import playground
-from janus_space.comparison import MAX_COLUMNS, Column, ColumnEvent, Comparison, Turn
+from janus_space.comparison import DEVICE, MAX_COLUMNS, Column, ColumnEvent, Comparison, Turn
 from janus_space.export import Row, rows
 
 if TYPE_CHECKING:
     # Only for the types: the clients behind it cost a second at start-up, and --help needs none of them.
     from janus_space.models import Models
+    from janus_space.steer import SteerEvent
 
 OnEvent = Callable[[Comparison, ColumnEvent], None]
+OnSteerEvent = Callable[["SteerEvent"], None]
 T = TypeVar("T")
+
+MAX_RECORDS = 2_000
+"""That a caller of `steer` may hand over; a file may hold more."""
 
 
 class CompareRequest(Sampling):
@@ -59,16 +66,48 @@ class CompareRequest(Sampling):
         )
 
 
+class SteerRequest(BaseModel):
+    """Which models to measure on which file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: tuple[str, ...] = Field(
+        min_length=1,
+        max_length=MAX_COLUMNS,
+        description="Model of this machine, such as embedded:smollm2",
+    )
+    data: str | tuple[dict[str, Any], ...] = Field(
+        description="JSONL file of SFT records: system, prompt, output, and instruction_id where prompts differ;"
+        " a script may give the records themselves",
+    )
+    limit: int | None = Field(None, gt=0, description="Measure only the first so many instructions")
+    seed: int = Field(0, ge=0, lt=2**31, description="The same seed draws the same intervals")
+    device: str = Field("auto", pattern=DEVICE, description="Where the models run: auto, cpu, cuda:0 …")
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _file_or_records(cls, data: object) -> object:
+        is_list = isinstance(data, (list, tuple)) and all(isinstance(one, dict) for one in data)
+        if not data or not (is_list or isinstance(data, str)):
+            raise ValueError("name a JSONL file, or give a list of records")
+        if isinstance(data, (list, tuple)) and len(data) > MAX_RECORDS:
+            raise ValueError(f"{len(data):,} records are too many to hand over, at most {MAX_RECORDS:,}: name a file")
+        return data
+
+
 @dataclass(frozen=True)
 class Verb:
-    """One thing that can be asked: its name everywhere, what it takes, and what does it."""
+    """One thing that can be asked: its name everywhere, what it takes, and what does it.
+
+    `run` takes what `read` returns, tells a listener of the verb's own kind how far it is, and gives rows for JSON.
+    """
 
     name: str
     summary: str
-    request: type[CompareRequest]
-    run: Callable[[CompareRequest, Models, OnEvent | None], Awaitable[list[Row]]]
+    request: type[BaseModel]
+    run: Callable[[Any, Models, Any], Awaitable[Sequence[Mapping[str, Any]]]]
 
-    def read(self, **fields: object) -> CompareRequest:
+    def read(self, **fields: object) -> BaseModel:
         """Check what a caller gave; raise `BadRequest` with one sentence for what is wrong with it."""
         return _checked(lambda: self.request.model_validate(fields))
 
@@ -85,6 +124,25 @@ async def compare(request: CompareRequest, models: Models, on_event: OnEvent | N
     return rows(comparison, await playground.collect(events, tell))
 
 
+async def steer(request: SteerRequest, models: Models, on_event: OnSteerEvent | None = None) -> list[Mapping[str, Any]]:
+    """Measure how far each model follows system messages; a model that fails on the way has an `error`.
+
+    Raises before anything is measured where a model has no log-probabilities or the file is not as it should be.
+    """
+    # Imported here: numpy and the engine's client cost time that --help should not.
+    from janus_space import steer, steer_data
+    from janus_space.scorer import Scorer
+
+    if isinstance(request.data, str):
+        if models.hosted:
+            raise BadRequest("On this hosted Space, no file of its disk is read: run Janus Space on your own machine.")
+        data = await asyncio.to_thread(steer_data.read, Path(request.data), request.limit)
+    else:
+        data = await asyncio.to_thread(steer_data.of_records, request.data, request.limit)
+    scorers = [Scorer.of(models, spec, request.device) for spec in request.model]
+    return [steer.row(one) for one in await steer.steer(scorers, data, request.seed, on_event or (lambda _: None))]
+
+
 VERBS = {
     verb.name: verb
     for verb in (
@@ -93,6 +151,12 @@ VERBS = {
             "Answers of several models, or under several system messages, side by side",
             CompareRequest,
             compare,
+        ),
+        Verb(
+            "steer",
+            "How far models follow system messages, measured on SFT records, with controls and intervals",
+            SteerRequest,
+            steer,
         ),
     )
 }

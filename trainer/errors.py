@@ -1,4 +1,4 @@
-"""What can go wrong with a model on this machine.
+"""What can go wrong when a model is loaded or trained.
 
 TrainerError
 ├── ModelError
@@ -8,7 +8,12 @@ TrainerError
 │   ├── ModelTooLarge    it does not fit this machine's memory
 │   ├── StorageFailed    the disk is full or read-only
 │   └── TemplateFailed   it has no chat template, or one that cannot be rendered
-└── BadConversation      messages in an order that no chat template takes
+├── BadConversation      messages in an order that no chat template takes
+├── BadConfig            the training config cannot be done as written
+├── BadDataset           the dataset cannot be read, or holds rows that cannot be trained on
+├── JobBusy              another process is at work in the job's folder
+└── TrainingFailed       the run broke off
+    └── OutOfMemory      the device's memory was too small for it
 """
 
 
@@ -46,3 +51,23 @@ class TemplateFailed(ModelError):
 
 class BadConversation(TrainerError):
     """The messages are not one optional system message and then user and assistant in turn."""
+
+
+class BadConfig(TrainerError):
+    """The training config asks for something that cannot be done as written."""
+
+
+class BadDataset(TrainerError):
+    """The dataset cannot be read, or holds rows that cannot be trained on."""
+
+
+class JobBusy(TrainerError):
+    """Another process is at work in the job's folder."""
+
+
+class TrainingFailed(TrainerError):
+    """The run broke off; what was saved is kept, and the same command goes on from there."""
+
+
+class OutOfMemory(TrainingFailed):
+    """The run needs more memory than the device has."""

@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from janus_space.diff import words_unlike
-from janus_space.ui import wording
+from janus_space.ui import influence, vote_wording, wording
 from janus_space.ui.board import Board
 from janus_space.ui.form import COLUMN_LETTERS, ColumnForm
+from janus_space.ui.influence import InfluenceView, build_influence
 
 BEHAVE_LABEL = "How should the assistant behave?"
 BEHAVE_INFO = "the *system message*"
 NO_SYSTEM_LABEL = "Send no system message"
+HIDE = gr.update(visible=False)
 
 
 class ColumnView(NamedTuple):
@@ -22,12 +24,14 @@ class ColumnView(NamedTuple):
 
     fields: tuple[Any, ...]
     """In the order of `form.COLUMN_FIELDS`."""
+    head: gr.HTML
     transcript: gr.Chatbot
     status: gr.HTML
     stop: gr.Button
     retry: gr.Button
     sent: gr.Accordion
     sent_text: gr.HTML
+    influence: InfluenceView
 
 
 def build_columns(choices: Sequence[tuple[str, str]], start: Sequence[ColumnForm]) -> list[ColumnView]:
@@ -39,7 +43,7 @@ def build_columns(choices: Sequence[tuple[str, str]], start: Sequence[ColumnForm
 def _build_column(letter: str, choices: Sequence[tuple[str, str]], start: ColumnForm) -> ColumnView:
     with gr.Column(elem_classes=["answer-column", f"column-{letter.lower()}"], min_width=280):
         with gr.Row(elem_classes="column-head"):
-            gr.HTML(f"<h2><span class='visually-hidden'>Column </span>{letter}</h2><span class='badge'>Modified</span>")
+            head = gr.HTML(vote_wording.heading(Board(), COLUMN_LETTERS.index(letter)))
             is_override = gr.Checkbox(start.is_override, label="Override", container=False, elem_classes="override")
         with gr.Column(elem_classes="own-model"):
             model = model_dropdown(choices, start.model)
@@ -65,10 +69,11 @@ def _build_column(letter: str, choices: Sequence[tuple[str, str]], start: Column
             status = gr.HTML(elem_classes="status")
             stop = gr.Button("Stop", size="sm", visible=False, elem_classes="quiet")
             retry = gr.Button("Retry", size="sm", visible=False, elem_classes="quiet")
+        influence_view = build_influence(letter)
         with gr.Accordion("What was sent", open=False, visible=False, elem_classes="sent") as sent:
             sent_text = gr.HTML()
     fields = (model, system, sends_none, is_override)
-    return ColumnView(fields, transcript, status, stop, retry, sent, sent_text)
+    return ColumnView(fields, head, transcript, status, stop, retry, sent, sent_text, influence_view)
 
 
 def build_system_fields(system: str, *, sends_none: bool) -> tuple[gr.Textbox, gr.Checkbox]:
@@ -95,7 +100,13 @@ def show(views: Sequence[ColumnView], board: Board, columns: Iterable[int], base
     updates: dict[Any, Any] = {}
     for column in columns:
         view, event = views[column], board.events.get(column)
+        updates[view.head] = vote_wording.heading(board, column)
         updates[view.transcript] = show_text(board, column, baseline)
+        updates |= influence.shown(view.influence, board, column)
+        if board.is_blind:
+            updates |= {view.stop: HIDE, view.retry: HIDE, view.sent: HIDE, view.sent_text: ""}
+            updates[view.status] = vote_wording.blind_status(event, board.is_busy) if event else ""
+            continue
         updates[view.status] = wording.status(event) if event else ""
         updates[view.stop] = gr.update(visible=event is not None and not event.is_final)
         updates[view.retry] = gr.update(visible=event is not None and event.is_final and column in board.run_ids)
@@ -116,8 +127,9 @@ def show_text(board: Board, column: int, baseline: int = -1) -> Any:
             messages.append({"role": "assistant", "content": answer})
     messages.append({"role": "user", "content": board.comparison.turns[-1].prompt})
     event, base = board.events.get(column), board.events.get(baseline)
-    if event is not None and event.text:
-        is_compared = base is not None and column != baseline and not board.is_busy
-        text = wording.marked(words_unlike(base.text, event.text)) if base and is_compared else event.text
+    if event is not None and (text := event.text[: board.reach]):
+        is_compared = base is not None and column != baseline and not board.is_busy and not board.is_blind
+        text = wording.marked(words_unlike(base.text, event.text)) if base and is_compared else text
         messages.append({"role": "assistant", "content": text})
-    return gr.update(value=messages, visible=True)
+    label = f"Conversation {vote_wording.column_name(column, board.is_blind)}"
+    return gr.update(value=messages, label=label, visible=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from data_gen.chat import ChatModel
 from janus_space.access import COLUMN_LETTERS
 from janus_space.comparison import Column
+from janus_space.compose import own_hierarchy
 from janus_space.playground import Runs
 from janus_space.ui.answers import Answers, Toolbar, missing
 from janus_space.ui.board import Board
@@ -20,46 +21,69 @@ from janus_space.ui.examples import build_examples, examples
 from janus_space.ui.export_panel import build_export, wire_export
 from janus_space.ui.form import Form
 from janus_space.ui.house import House
+from janus_space.ui.influence import wire_influence
 from janus_space.ui.models_panel import ModelsView, build_models, model_choices
 from janus_space.ui.opening import wire_opening
 from janus_space.ui.settings import build_settings, wire_key
 from janus_space.ui.visitor_keys import VisitorKeys
+from janus_space.ui.voting import NAME_VOTER_JS, VOTER_KEY, VOTER_SECRET, Voting, build_vote
 
 AXES = [("Same model, different instructions", "systems"), ("Same instructions, different models", "models")]
 NO_BASELINE = -1
 STREAMS_AT_ONCE = 64
+HIDES_LABEL = "Hide which is which until I vote"
 
 
-def build(page: gr.Blocks, house: House, strip: gr.HTML) -> None:
+class CompareView(NamedTuple):
+    """What other tabs may use of this one."""
+
+    fields: list[Any]
+    """In the order of `form.FIELD_NAMES`."""
+    visitor: gr.State
+    keys: VisitorKeys
+    voter: gr.BrowserState
+    board: gr.State
+
+
+def build(page: gr.Blocks, house: House, strip: gr.HTML) -> CompareView:
     """Lay out the tab and register its listeners; `strip` is where the page's head shows the attached GPUs."""
     machine = house.look()
     start = examples()[0].fill(Form(model=house.start_model)).model_copy(update={"prompt": ""})
     choices = model_choices(machine, lambda spec: house.has_key(spec, {}))
     keys = VisitorKeys()
     board, visitor = gr.State(Board()), gr.State("", delete_callback=keys.forget)
+    voter = gr.BrowserState(storage_key=VOTER_KEY, secret=VOTER_SECRET)
     with gr.Column(elem_id="compare"):
         axis, count, *shared = _build_shared(start, choices)
         views = build_columns(choices, start.columns)
+        vote = build_vote(house.votes)
         welcome, cards = build_examples()
         with gr.Column(visible=False, elem_id="after") as after:
             baseline = _build_differences()
             export = build_export()
         settings = build_settings(machine.gpus)
         table = build_models(machine, lambda spec: house.has_key(spec, {}))
-        prompt, run, stop, edit, new = _build_ask()
+        prompt, run, stop, edit, new, hides = _build_ask()
     own = [field for view in views for field in view.fields]
     fields = [prompt, axis, count, *shared, *own, *settings.sampling, settings.device]
 
     def model_for(column: Column, visitor_id: str) -> ChatModel:
         return house.models.chat_model(column.model, column.device, keys.of(visitor_id))
 
-    answers = Answers(model_for, Runs(), board, fields, views, Toolbar(prompt, run, stop, edit, new, welcome, after))
+    hierarchy, _ = own_hierarchy(house.models.home)
+    voting = Voting(vote, house.votes, hierarchy)
+    bar = Toolbar(prompt, run, stop, edit, new, welcome, after)
+    answers = Answers(model_for, Runs(), board, fields, views, bar, voting)
     dropdowns = [shared[0], *(view.fields[0] for view in views)]
-    _wire_asking(answers, [board, visitor, baseline, *fields], cards)
+    asked_by = [board, visitor, voter, hides, baseline]
+    _wire_asking(answers, [*asked_by, *fields], cards)
+    _wire_voting(page, answers, [board, voter, baseline])
     listen(baseline.change, "highlight", answers.highlight, [board, baseline], [view.transcript for view in views])
+    wire_influence(house.models, hierarchy, board, [view.influence for view in views])
     wire_export(export, board, fields)
     wire_key(settings, house, visitor, keys, ModelsView(strip, table, dropdowns))
     wire_opening(page, house, answers, settings, ModelsView(strip, table, dropdowns))
+    return CompareView(fields, visitor, keys, voter, board)
 
 
 def _build_shared(start: Form, choices: Sequence[tuple[str, str]]) -> list[Any]:
@@ -87,7 +111,7 @@ def _build_differences() -> gr.Radio:
 
 
 def _build_ask() -> list[Any]:
-    """Lay out the bar in which the question is asked, in the order of `Toolbar`."""
+    """Lay out the bar in which the question is asked, in the order of `Toolbar`, and the switch of blind mode."""
     with gr.Column(elem_id="ask"):
         with gr.Row(elem_id="question"):
             prompt = gr.Textbox(
@@ -103,8 +127,9 @@ def _build_ask() -> list[Any]:
         with gr.Row(elem_classes="button-row"):
             edit = gr.Button("Edit last question", size="sm", visible=False, elem_classes="quiet")
             new = gr.Button("New conversation", size="sm", visible=False, elem_classes="quiet")
+            hides = gr.Checkbox(False, label=HIDES_LABEL, container=False, elem_id="hides")
         gr.HTML("<p class='hint'><kbd>Ctrl</kbd> <kbd>Enter</kbd> runs, <kbd>Esc</kbd> stops</p>", elem_id="keys")
-    return [prompt, run, stop, edit, new]
+    return [prompt, run, stop, edit, new, hides]
 
 
 def _wire_asking(answers: Answers, inputs: list[Any], cards: Sequence[gr.Button]) -> None:
@@ -120,3 +145,12 @@ def _wire_asking(answers: Answers, inputs: list[Any], cards: Sequence[gr.Button]
     for number, (card, example) in enumerate(zip(cards, examples(), strict=True), 1):
         run_example = partial(answers.run_example, example)
         listen(card.click, f"example_{number}", run_example, inputs, outputs, at_once=STREAMS_AT_ONCE)
+
+
+def _wire_voting(page: gr.Blocks, answers: Answers, inputs: list[Any]) -> None:
+    view, outputs, voter = answers.voting.view, answers.outputs, inputs[1]
+    listen(page.load, "name_voter", None, [voter], [voter], js=NAME_VOTER_JS)
+    for column, button in enumerate(view.columns):
+        listen(button.click, f"vote_{column + 1}", partial(answers.vote, column), inputs, outputs)
+    listen(view.tie.click, "vote_tie", partial(answers.vote, "tie"), inputs, outputs)
+    listen(view.bad.click, "vote_bad", partial(answers.vote, "both bad"), inputs, outputs)

@@ -28,11 +28,13 @@ def listen(
     js: str | None = None,
     validator: Callable[..., Any] | None = None,
     at_once: int = 16,
+    trigger_mode: str | None = None,
 ) -> Any:
     """Register `fn` under a name of `access.EVENTS`. Return the dependency, whose `.success` can be a trigger too.
 
     `triggers` is one, as `button.click`, or a list. A handler that wants the request declares a parameter of that
-    name. `fn=None` runs `js` alone, in the browser.
+    name; one whose first parameter is `data` gets what the component sent along. `fn=None` runs `js` alone, in the
+    browser.
     """
     _must_be_listed(event)
     register = functools.partial(gr.on, triggers) if isinstance(triggers, list) else triggers
@@ -47,12 +49,14 @@ def listen(
         show_progress="hidden",
         concurrency_limit=at_once,
         concurrency_id=event,
+        trigger_mode=trigger_mode,
     )
 
 
 def guarded(fn: Callable[..., Any], event: str) -> Callable[..., Any]:
     """Check the caller's role before `fn` runs, and turn our own errors into messages on the page."""
-    wants_request = "request" in inspect.signature(fn).parameters
+    parameters = list(inspect.signature(fn).parameters)
+    wants_request, wants_data = "request" in parameters, parameters[:1] == ["data"]
 
     async def call(request: gr.Request, *values: Any) -> Any:
         with _errors_for_people():
@@ -66,7 +70,10 @@ def guarded(fn: Callable[..., Any], event: str) -> Callable[..., Any]:
             async for update in fn(*values, request=request) if wants_request else fn(*values):
                 yield update
 
-    wrapper = stream if inspect.isasyncgenfunction(fn) else call
+    async def call_with_data(request: gr.Request, event: gr.EventData, *values: Any) -> Any:
+        return await call(request, event._data or {}, *values)
+
+    wrapper = stream if inspect.isasyncgenfunction(fn) else call_with_data if wants_data else call
     # Not functools.wraps: Gradio would follow `__wrapped__` to a signature without the request.
     wrapper.__name__, wrapper.__doc__ = event, fn.__doc__
     return wrapper

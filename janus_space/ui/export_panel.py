@@ -66,6 +66,7 @@ def wire_export(view: ExportView, board: gr.State, fields: Sequence[Any]) -> Non
 
 def share(board: Board, *values: Any) -> Any:
     """Pack what was asked last, or what is about to be asked; answers of earlier turns go along where they fit."""
+    board.must_not_be_blind()
     comparison = board.comparison or Form.of_values(values).comparison()
     try:
         code = to_code(comparison, include_answers=len(comparison.turns) > 1)
@@ -76,6 +77,7 @@ def share(board: Board, *values: Any) -> Any:
 
 def exported(language: str, board: Board, request: gr.Request) -> Any:
     """Write out the comparison on the page."""
+    board.must_not_be_blind()
     if board.comparison is None or not board.events:
         raise BadRequest("There is nothing to export yet: ask something first.")
     events = [board.events[column] for column in sorted(board.events)]

@@ -10,15 +10,17 @@ from data_gen.errors import BadRequest
 from data_gen.openai_spec import api_key_for, parse_openai_spec
 from janus_space.devices import Machine
 from janus_space.models import Models
+from janus_space.votes import VoteBox
 
 
 @dataclass(frozen=True)
 class House:
-    """The models, a look at the machine as it is now, and the model that new pages begin with."""
+    """The models, a look at the machine as it is now, the model that new pages begin with, and the votes."""
 
     models: Models
     look: Callable[[], Machine]
     start_model: str
+    votes: VoteBox
 
     def has_key(self, spec: str, session_keys: Mapping[str, str]) -> bool:
         """Tell whether a remote model can be asked with the visitor's keys or, outside a hosted Space, the house's."""

@@ -14,7 +14,9 @@ from janus_space import devices
 from janus_space.access import is_loopback
 from janus_space.errors import SpaceError
 from janus_space.home import Home
+from janus_space.hub_votes import HubVotes, open_votes
 from janus_space.ui.form import DEFAULT_MODEL
+from janus_space.votes import VoteBox
 from trainer.errors import TrainerError
 from trainer.model_spec import ModelSpec
 
@@ -41,13 +43,14 @@ def launch(host: str | None, port: int, home_folder: Path | None, model: str = D
         home.check_writable()
         free = free_port(address, port)
         base = base_to_warm(model)
+        votes = open_votes(home, os.environ)
     except (SpaceError, TrainerError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a Space that is put to sleep also ends in good order
     with tempfile.TemporaryDirectory(prefix="janus-space-") as scratch:
         clean_environment(Path(scratch))
-        _open(address, free, home, model, base, is_hosted=bool(space_id))
+        _open(address, free, home, model, base, votes, is_hosted=bool(space_id))
     return 0
 
 
@@ -128,13 +131,13 @@ def launch_settings(host: str, port: int, home: Path, space_host: str | None) ->
             "openapi_url": None,
         },
         "theme": theme.theme(),
-        "css": theme.CSS_FILE.read_text(encoding="utf-8"),
+        "css": "\n".join(file.read_text(encoding="utf-8") for file in theme.CSS_FILES),
         "js": theme.SCRIPT_FILE.read_text(encoding="utf-8"),
         "favicon_path": str(theme.LOGO_FILE),
     }
 
 
-def _open(host: str, port: int, home: Home, model: str, base: str | None, *, is_hosted: bool) -> None:
+def _open(host: str, port: int, home: Home, model: str, base: str | None, votes: VoteBox, *, is_hosted: bool) -> None:
     from janus_space.engine.process import EnginePool
     from janus_space.models import Models
     from janus_space.ui.page import build
@@ -142,7 +145,7 @@ def _open(host: str, port: int, home: Home, model: str, base: str | None, *, is_
     engines = EnginePool(home)
     try:
         models = Models(home, engines, hosted=is_hosted)
-        page = build(models, lambda: devices.machine(engines.pids()), model)
+        page = build(models, lambda: devices.machine(engines.pids()), model, votes)
         page.queue(**QUEUE_SETTINGS)
         page.launch(**launch_settings(host, port, home.folder, os.environ.get("SPACE_HOST")))
         sys.stdout.write(f"Janus Space is open at {page.local_url}\n")
@@ -152,3 +155,5 @@ def _open(host: str, port: int, home: Home, model: str, base: str | None, *, is_
         page.block_thread()
     finally:
         engines.close()
+        if isinstance(votes, HubVotes):
+            votes.close()

@@ -9,25 +9,39 @@ import gradio as gr
 from janus_space import devices
 from janus_space.devices import Machine
 from janus_space.models import Models
-from janus_space.ui import compare
+from janus_space.ui import compare, compose, grid, leaderboard
 from janus_space.ui.endpoint import build_endpoints
 from janus_space.ui.form import DEFAULT_MODEL
 from janus_space.ui.house import House
 from janus_space.ui.theme import LOGO_FILE
+from janus_space.votes import VoteBox
 
 TITLE = "Janus Space"
 PURPOSE = "Tell a language model how to behave, ask it something, and read the answers side by side."
 
 
-def build(models: Models, look: Callable[[], Machine] = devices.machine, start_model: str = DEFAULT_MODEL) -> gr.Blocks:
-    """Lay out the whole page. Compare is its only tab so far; the second one brings a `gr.Tabs` around them."""
-    house = House(models, look, start_model)
+def build(
+    models: Models,
+    look: Callable[[], Machine] = devices.machine,
+    start_model: str = DEFAULT_MODEL,
+    votes: VoteBox | None = None,
+) -> gr.Blocks:
+    """Lay out the whole page."""
+    house = House(models, look, start_model, votes or VoteBox(models.home.votes_file))
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:
         with gr.Row(elem_id="masthead"):
             gr.HTML(
                 f"<header>{LOGO_FILE.read_text(encoding='utf-8')}<div><h1>{TITLE}</h1><p>{PURPOSE}</p></div></header>"
             )
             strip = gr.HTML(elem_id="machine")
-        compare.build(page, house, strip)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("Compare", id="compare", elem_id="compare-tab"):
+                compared = compare.build(page, house, strip)
+            with gr.Tab("Compose", id="compose", elem_id="compose-tab") as compose_tab:
+                compose.build(compose_tab, house, compared)
+            with gr.Tab("Grid", id="grid", elem_id="grid-tab"):
+                grid.build(house, compared)
+            with gr.Tab("Leaderboard", id="leaderboard", elem_id="leaderboard-tab") as leaderboard_tab:
+                leaderboard.build(leaderboard_tab, house, compared.voter)
         build_endpoints(models)
     return page

@@ -8,7 +8,7 @@ import gradio as gr
 
 ASSETS = Path(__file__).parents[2] / "assets" / "ui"
 LOGO_FILE = ASSETS / "logo.svg"
-CSS_FILE = ASSETS / "page.css"
+CSS_FILES = (ASSETS / "page.css", ASSETS / "compose.css", ASSETS / "explain.css")
 SCRIPT_FILE = ASSETS / "page.js"
 
 PAPER, INK = "#faf8f4", "#22201c"

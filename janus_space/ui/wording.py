@@ -39,6 +39,16 @@ def note(text: str) -> str:
     return _line("note", text)
 
 
+def working(text: str) -> str:
+    """Say what is being done, with the sign of work under way."""
+    return _line("streaming", text)
+
+
+def failed(text: str) -> str:
+    """Say what could not be done, and why."""
+    return _line("failed", text)
+
+
 def figures(event: ColumnEvent) -> str:
     """Give an answer's timings and how it ended: `first token 0.4 s · 31 tokens/s · 120 tokens · finished`."""
     completion = event.completion

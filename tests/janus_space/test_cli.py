@@ -13,6 +13,8 @@ import pytest
 from data_gen.chat import Completion
 from janus_space.cli import Printer, main
 from janus_space.comparison import Column, ColumnEvent, Comparison, Turn
+from tests.janus_space.conftest import Local
+from tests.janus_space.test_steer import KEYS as STEER_KEYS
 
 DEAD_ENDPOINT = "openai:gone@http://127.0.0.1:9/v1"
 KEYS = ["model", "system", "prompt", "text", "finish_reason", "tokens", "ttft_s", "tokens_per_s"]
@@ -165,6 +167,89 @@ def test_an_interrupt_ends_it_without_a_traceback():
     _, told = process.communicate(timeout=20)
     assert process.returncode == 130
     assert told == ""
+
+
+class TestSteer:
+    def steer(self, local: Local, tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        file = tmp_path / "records.jsonl"
+        rows = [
+            {"system": f"You are {who}.", "prompt": f"Who are you, {number}?", "output": f"I am {who}."}
+            for number in range(3)
+            for who in ("a pirate", "a teacher", "the sea")
+        ]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return janus("steer", "--data", str(file), "--device", "cpu", "--model", *arguments)
+
+    def test_json_holds_one_row_a_model_and_nothing_else(self, local: Local, tmp_path: Path):
+        done = self.steer(local, tmp_path, local.spec, local.spec, "--json", "--limit", "2")
+        assert done.returncode == 0, done.stderr
+        first, second = json.loads(done.stdout)
+        assert list(first) == STEER_KEYS
+        assert (first["model"], first["n"], first["instructions"]) == (local.spec, 6, 2)
+        assert len(first["margin_ci"]) == len(first["shuffled_margin_ci"]) == 2
+        assert first["margin"] == pytest.approx(second["margin"], abs=1e-6)
+        assert f"{local.spec} – 2 of 2 instructions" in done.stderr
+
+    def test_people_get_a_sentence_and_a_table(self, local: Local, tmp_path: Path):
+        done = self.steer(local, tmp_path, local.spec)
+        assert done.returncode == 0, done.stderr
+        sentence, heading, *lines = done.stdout.splitlines()
+        assert sentence.startswith(local.spec)
+        assert "(9 answers to 3 instructions)" in sentence
+        assert "95% interval" in heading
+        assert lines[0].split()[0] == "margin"
+
+    def test_one_model_that_fails_does_not_fail_the_other(self, local: Local, tmp_path: Path):
+        empty = tmp_path / "empty"
+        empty.mkdir()
+        done = self.steer(local, tmp_path, f"path:{empty}", local.spec, "--json")
+        assert done.returncode == 0, done.stderr
+        failed, measured = json.loads(done.stdout)
+        assert "config.json" in failed["error"]
+        assert measured["n"] == 9
+        alone = self.steer(local, tmp_path, f"path:{empty}")
+        assert alone.returncode == 1
+        assert "could not be measured" in alone.stdout
+        assert "Traceback" not in alone.stdout + alone.stderr
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["--model", "embedded:smollm2"], ["--data"]),
+            (["--model", "embedded:smollm2", "--data", "nowhere.jsonl"], ["There is no file nowhere.jsonl"]),
+            (["--model", "echo:", "--data", "RECORDS"], ["echo: does not tell", "runs on this machine"]),
+            (["--model", "openai:gpt-4o", "--data", "RECORDS"], ["openai:gpt-4o", "runs on this machine"]),
+            (["--model", "embedded:smollm2", "--data", "RECORDS", "--limit", "0"], ["limit"]),
+            (["--model", "embedded:smollm2", "--data", "RECORDS", "--device", "toaster"], ["device"]),
+            (["--model", "embedded:smollm2", "--data", "RECORDS", "--no-system"], ["--no-system"]),
+        ],
+    )
+    def test_what_the_user_got_wrong_exits_with_2_and_a_sentence(
+        self, tmp_path: Path, arguments: list[str], words: list[str]
+    ):
+        file = tmp_path / "records.jsonl"
+        file.write_text('{"system": "s", "prompt": "p", "output": "o"}\n' * 2)
+        assert_refused(janus("steer", *(str(file) if word == "RECORDS" else word for word in arguments)), *words)
+
+    def test_help_shows_its_flags_and_no_others(self, capsys: pytest.CaptureFixture[str]):
+        with pytest.raises(SystemExit):
+            main(["steer", "--help"])
+        told = " ".join(capsys.readouterr().out.split())
+        for flag in ("--model SPEC", "--data FILE", "--limit N", "--seed N", "--device TEXT", "--json"):
+            assert flag in told
+        assert "--no-system" not in told
+        assert "sampling" not in told
+
+    def test_it_loads_no_torch_into_this_process(self, tmp_path: Path):
+        script = (
+            "import sys; from janus_space.cli import main\n"
+            "main(['steer', '--model', 'echo:', '--data', sys.argv[1]])\n"
+            "sys.exit(str([name for name in ('torch', 'gradio', 'transformers') if name in sys.modules]))"
+        )
+        file = tmp_path / "records.jsonl"
+        file.write_text('{"system": "s", "prompt": "p", "output": "o"}\n' * 2)
+        done = subprocess.run([sys.executable, "-c", script, str(file)], capture_output=True, text=True, timeout=60)
+        assert done.stderr.endswith("\n[]\n"), done.stderr
 
 
 class TestPrinter:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from data_gen.errors import BadRequest
 from data_gen.hierarchy import Hierarchy
 from data_gen.system_message import MAX_PICKS
-from janus_space.compose import Finding, Picks, check, load_hierarchy, rewrite_prompt
+from janus_space.compose import Finding, Picks, check, load_hierarchy, read_rewrite, rewrite_prompt
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +137,37 @@ def test_the_request_for_a_smoother_text_holds_the_whole_text_and_guards_it() ->
     assert f"==========\n{text}\n==========" in message.content
     with pytest.raises(BadRequest, match="nothing to rewrite"):
         rewrite_prompt("  ")
+
+
+MESSAGE = "You are a guide. You say “plainly” what is: nothing else."
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        MESSAGE,
+        f"  {MESSAGE}\n",
+        f'"{MESSAGE}"',
+        f"“{MESSAGE}”",
+        f"```text\n{MESSAGE}\n```",
+        f"==========\n{MESSAGE}\n==========",
+        f"Sure! Here is the rewritten system message:\n\n{MESSAGE}",
+        f"Here’s a smoother version: {MESSAGE}",
+        f"**Rewritten system message:**\n\n{MESSAGE}",
+        f'Certainly. Here it is:\n\n"{MESSAGE}"\n\nI hope this helps! Let me know.',
+        f"Here is the rewritten system message:\n```\n{MESSAGE}\n```\n\nNote: I kept every wish.",
+    ],
+)
+def test_what_a_chatty_model_says_around_its_rewrite_is_left_out(answer: str) -> None:
+    assert read_rewrite(answer) == MESSAGE
+
+
+@pytest.mark.parametrize("answer", ["", "  \n", "Sure! Here is the rewritten system message:", "``````"])
+def test_an_answer_without_a_message_is_no_rewrite(answer: str) -> None:
+    with pytest.raises(BadRequest, match="no message back"):
+        read_rewrite(answer)
+
+
+def test_a_message_that_only_looks_chatty_stays_whole() -> None:
+    text = "You are kind. Here is how: you listen.\n\nYou note what people need."
+    assert read_rewrite(text) == text

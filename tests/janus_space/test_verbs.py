@@ -128,3 +128,17 @@ def test_every_field_explains_itself():
 
 def test_a_request_holds_every_sampling_knob():
     assert Sampling.model_fields.keys() < CompareRequest.model_fields.keys()
+
+
+def test_a_hosted_space_reads_no_file_for_a_visitor():
+    models = StubModels()
+    models.hosted = True
+    request = VERBS["steer"].read(model=["embedded:smollm2"], data="/etc/hostname")
+    with pytest.raises(BadRequest, match="no file of its disk is read"):
+        asyncio.run(VERBS["steer"].run(request, models, None))
+
+
+@pytest.mark.parametrize("changes", [{"data": ""}, {"model": []}, {"seed": -1}, {"limit": 0}, {"bogus": 1}])
+def test_a_wrong_steer_request_is_refused(changes: dict[str, object]):
+    with pytest.raises(BadRequest, match=next(iter(changes))):
+        VERBS["steer"].read(**{"model": ["embedded:smollm2"], "data": "records.jsonl"} | changes)

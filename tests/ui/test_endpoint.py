@@ -1,6 +1,9 @@
-"""The named endpoint `compare`, asked by the real client."""
+"""The named endpoints, asked by the real client."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import pytest
 from gradio_client import Client
@@ -8,6 +11,7 @@ from gradio_client.exceptions import AppError
 
 from janus_space.verbs import CompareRequest
 from tests.running_app import RunningApp
+from tests.tiny_models import tiny_llama
 
 
 @pytest.fixture(scope="module")
@@ -46,5 +50,18 @@ def test_a_wrong_request_gets_one_sentence(client: Client, wrong: dict, sentence
         client.predict(**wrong, api_name="/compare")
 
 
+def test_steer_measures_a_file_of_this_machine(client: Client, tmp_path: Path) -> None:
+    spec, file = f"path:{tiny_llama(tmp_path / 'tiny')}", tmp_path / "records.jsonl"
+    records = [
+        {"system": f"You are {who}.", "prompt": "Who?", "output": f"I am {who}."} for who in ("a pirate", "kind")
+    ]
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    (row,) = client.predict(model=[spec], data=str(file), device="cpu", api_name="/steer")
+    assert (row["model"], row["n"], row["instructions"]) == (spec, 2, 1)
+    assert row["margin_ci"][0] <= row["margin"] <= row["margin_ci"][1]
+    with pytest.raises(AppError, match="There is no file"):
+        client.predict(model=[spec], data=str(tmp_path / "none"), api_name="/steer")
+
+
 def test_private_events_are_not_offered(client: Client) -> None:
-    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/compare"}
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/compare", "/steer"}
