@@ -19,6 +19,11 @@
       press("stop"); // an open list of options takes Escape for itself
     }
   });
+  const closeOnLeaving = (event) => {
+    // Gradio 6.31 opens the list again after Tab has left it; without the key it closes with the focus.
+    if (event.key === "Tab" && event.target.getAttribute?.("role") === "combobox") event.stopPropagation();
+  };
+  window.addEventListener("keydown", closeOnLeaving, true);
   // The containers stay while their text changes, so that a screen reader hears the change.
   for (const line of document.querySelectorAll(".block.status")) line.setAttribute("aria-live", "polite");
 }

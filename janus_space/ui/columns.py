@@ -84,6 +84,7 @@ def build_system_fields(system: str, *, sends_none: bool) -> tuple[gr.Textbox, g
         info=BEHAVE_INFO,
         lines=2,
         max_lines=10,
+        autoscroll=False,
         placeholder="You are …",
         elem_classes="behave",
     )

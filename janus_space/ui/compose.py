@@ -87,6 +87,7 @@ def _build_message(house: House) -> _Message:
             info=BEHAVE_INFO,
             lines=7,
             max_lines=18,
+            autoscroll=False,
             placeholder="Pick a preference, or write here yourself: You are …",
             elem_id="message",
             elem_classes="behave",

@@ -6,6 +6,7 @@ in it; from then on it is left alone until it is rebuilt on purpose.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -17,14 +18,15 @@ from janus_space.personas import Persona
 
 @dataclass
 class Composition:
-    """Picks and text. `text` is what the page shows; `put` is what was last put there for the visitor."""
+    """Picks and text. `text` is what the page shows."""
 
     picks: Picks = field(default_factory=Picks)
     seed: int = 0
     text: str = ""
-    put: str = ""
+    puts: deque[str] = field(default_factory=lambda: deque(maxlen=32))
+    """What was put there for the visitor, newest last: a page that lags behind quick picks sends an older one back."""
     follows_picks: bool = True
-    """Whether `put` was written from the picks; a persona may bring a text of its own."""
+    """Whether the newest was written from the picks; a persona may bring a text of its own."""
     proposal: str = ""
     """A smoother text that waits to be taken or left."""
     run_id: str = ""
@@ -32,7 +34,7 @@ class Composition:
 
     @property
     def is_hand_edited(self) -> bool:
-        return bool(self.text.strip()) and self.text != self.put
+        return bool(self.text.strip()) and self.text not in self.puts
 
     @property
     def is_edited(self) -> bool:
@@ -41,7 +43,8 @@ class Composition:
 
     def see(self, text: str | None) -> None:
         """Take over what stands in the box; an emptied box follows the picks again."""
-        self.text = (text or "")[:MAX_TEXT]
+        seen = (text or "")[:MAX_TEXT]
+        self.text = self.puts[-1] if seen in self.puts else seen
 
     def toggle(self, preference_id: str, hierarchy: Hierarchy) -> None:
         """Take a preference, or take it back."""
@@ -68,7 +71,7 @@ class Composition:
 
     def rebuild(self, hierarchy: Hierarchy) -> None:
         """Write the text from the picks, whatever stands there."""
-        self.text = self.put = self.picks.system_message(hierarchy, self.seed).text if self.picks.ids else ""
+        self._put(self.picks.system_message(hierarchy, self.seed).text if self.picks.ids else "")
         self.follows_picks = True
 
     def become(self, persona: Persona, hierarchy: Hierarchy) -> None:
@@ -80,12 +83,17 @@ class Composition:
             return
         self.rebuild(hierarchy)
         if persona.system:
-            self.text = self.put = persona.system
+            self._put(persona.system)
             self.follows_picks = False
 
     def accept(self) -> None:
         """Make the proposal the text, as if it had been typed."""
         self.text, self.proposal = self.proposal or self.text, ""
+
+    def _put(self, text: str) -> None:
+        self.text = text
+        if text:
+            self.puts.append(text)
 
 
 def _needs_more(ids: Iterable[str], hierarchy: Hierarchy) -> bool:

@@ -54,6 +54,15 @@ def test_what_was_edited_by_hand_is_never_overwritten(picked: Composition, hiera
     assert picked.picks.ids == OWN_TEXT.preferences
 
 
+def test_a_page_that_lags_behind_quick_picks_has_not_edited_anything(picked: Composition, hierarchy: Hierarchy) -> None:
+    first = picked.text
+    picked.toggle("both-sides", hierarchy)
+    picked.see(first)  # the third pick was made before the second one's text had come
+    picked.toggle("answer-first", hierarchy)
+    assert not picked.is_edited
+    assert picked.text == picked.picks.system_message(hierarchy, picked.seed).text
+
+
 def test_rebuilding_brings_the_picks_back_on_purpose(picked: Composition, hierarchy: Hierarchy) -> None:
     written = picked.text
     picked.see("Something else.")
