@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, get_origin
 
@@ -27,11 +28,6 @@ def main(argv: list[str] | None = None) -> int:
         return _complain(str(error), 1)
     except DataGenError as error:
         return _complain(str(error), 2)
-    except OSError as error:
-        place = error.filename or out
-        return _complain(
-            f"Cannot write to {place} ({error.strerror}): what was answered is kept; make room, then start it again.", 1
-        )
     except KeyboardInterrupt:
         return 130
     if as_json:
@@ -51,7 +47,8 @@ def run_augment(request: AugmentRequest, out: Path, is_estimate: bool = False) -
         try:
             end = asyncio.run(augment(request, folder, is_estimate=is_estimate))
         except DataGenError as error:
-            folder.finish({"state": "failed", "reason": str(error), "exit_code": 1})
+            with suppress(OSError):  # the disk may be what failed
+                folder.finish({"state": "failed", "reason": str(error), "exit_code": 1})
             raise
         folder.finish(end)
     if end.get("reason"):
@@ -97,7 +94,8 @@ def _add_flag(command: argparse.ArgumentParser, name: str, field: FieldInfo) -> 
     if field.annotation is bool:
         options = {"help": says, "action": "store_true"}
     elif get_origin(field.annotation) is tuple:
-        options |= {"nargs": "+", "action": "extend", "metavar": "FILE" if name != "teacher" else "SPEC"}
+        named = {"teacher": "SPEC", "reuse": "FOLDER"}.get(name, "FILE")
+        options |= {"nargs": "+", "action": "extend", "metavar": named}
     else:
         options |= {"metavar": "VALUE"}
     command.add_argument(f"--{name.replace('_', '-')}", **options)

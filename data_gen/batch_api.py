@@ -16,8 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from data_gen.asking import Answer, Request
 from data_gen.errors import ChatError, ChatRefused, TeacherGone
-from data_gen.openai_body import request_body
-from data_gen.openai_completion import Address, read_answer, response_format
+from data_gen.openai_completion import Address, completion_body, read_answer, response_format
 from data_gen.openai_connection import OpenAIConnection
 from data_gen.openai_errors import Addressee, chat_error, garbage
 from data_gen.openai_spec import host
@@ -104,9 +103,7 @@ class BatchApi:
 
     def line(self, custom_id: str, request: Request) -> str:
         """Write one request as a line of the input file."""
-        body = request_body(self.model, self._address.base_url, request.conversation, request.sampling)
-        if request.draw and "seed" in body:
-            body["seed"] = (body["seed"] + request.draw) % 2**31
+        body = completion_body(self.model, self._address, request)
         if request.answer_schema is not None:
             body["response_format"] = response_format(request)
         whole = {"custom_id": custom_id, "method": "POST", "url": _ENDPOINT, "body": body}

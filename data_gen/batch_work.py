@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,14 +51,26 @@ class BatchWork:
     """Sends what the ledger does not hold, one batch after another.
 
     A batch is written down before it is created and found again by its metadata, so that a kill at any moment neither
-    loses it nor sends it twice. `budget` should hold the prices of batches (`Prices.times(0.5)` at OpenAI).
+    loses it nor sends it twice. `budget` holds the prices of batches, at OpenAI half of the others.
     """
 
-    def __init__(self, api: BatchApi, ledger: Ledger, budget: Budget, most_requests: int = MOST_REQUESTS) -> None:
+    def __init__(
+        self,
+        api: BatchApi,
+        ledger: Ledger,
+        budget: Budget,
+        most_requests: int = MOST_REQUESTS,
+        say: Callable[[str], None] = lambda sentence: None,
+    ) -> None:
         self._api = api
         self._ledger = ledger
         self._budget = budget
         self._most_requests = most_requests
+        self._say = say
+
+    def kept(self, request: Request) -> Answer | None:
+        """Return the answer if it was ever paid for."""
+        return self._ledger.get(request_key(self._api.model, request))
 
     async def answer_all(self, requests: Iterable[Request]) -> AsyncGenerator[Outcome, None]:
         """Yield every request with its answer or failure; raise `WorkHalted` when it cannot go on."""
@@ -90,6 +102,7 @@ class BatchWork:
                     await self._forget(name)
                     continue
                 batch_id = found.id
+            self._say(f"Waiting for the batch {batch_id} of an earlier run.")
             collected = await self._collect(name, await self._api.ended(batch_id))
             self._budget.spend(collected.spent_picousd)
 
@@ -140,6 +153,8 @@ class BatchWork:
                 with path.open("w", encoding="utf-8") as file:
                     file.writelines(self._api.line(key.as_text, requests[0]) for key, requests in load.items())
                 batch = await self._api.create(name, path)
+            self._budget.figures.requests += len(load)
+            self._say(f"Batch {batch.id} of {len(load)} requests is out; its answers come within a day.")
             await self._ledger.write(("UPDATE batches SET batch_id = ? WHERE name = ?", (batch.id, name)))
             collected = await self._collect(name, await self._api.ended(batch.id))
             return collected
@@ -161,6 +176,7 @@ class BatchWork:
             async for line in lines:
                 key = RequestKey.parse(line.custom_id)
                 if isinstance(line.result, ChatError):
+                    self._budget.figures.errors[type(line.result).__name__] += 1
                     collected.add_error(key, line.result, line.is_final)
                 elif self._ledger.get(key) is None:
                     together[key] = line.result
@@ -178,6 +194,8 @@ class BatchWork:
             for (key, answer), cost in zip(answers.items(), costs, strict=True)
         )
         await asyncio.gather(*puts)
+        for answer in answers.values():
+            self._budget.count(answer)
         return sum(costs)
 
     async def _forget(self, name: str) -> None:

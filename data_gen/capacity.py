@@ -9,7 +9,11 @@ import random
 from math import inf
 
 _FIRST_LIMIT = 16.0
-_CUT = 0.7
+# A round is as many verdicts as requests fit in at once. A small share of 429s in it is borne as noise: some endpoints
+# turn a few requests away at any load, and to yield to each of them would end at one request at a time.
+_BEARABLE_SHARE = 0.1
+_DEEPEST_CUT = 0.5
+_STEPS_TO_DOUBLE = 16
 _SECONDS_AFTER_429 = 1.0  # when the endpoint does not say how long to wait
 _FAILURES_THAT_OPEN = 10
 _REFUSALS_THAT_CLOSE = 20
@@ -54,11 +58,13 @@ class Capacity:
         self._requests = RateLimit(requests_per_minute) if requests_per_minute else None
         self._tokens = RateLimit(tokens_per_minute) if tokens_per_minute else None
         self._has_been_cut = False
-        self._cut_at = -inf
+        self._round_size = int(self.limit)
+        self._verdicts = self._turned_away = 0
         self._not_before = -inf
         self._failures = 0
         self._refusals = 0
         self._rest_seconds = 0.0
+        self._worked_at = -inf
 
     @property
     def is_open(self) -> bool:
@@ -89,19 +95,19 @@ class Capacity:
         if self._tokens is not None:
             self._tokens.take(-tokens_not_needed, now)
 
-    def answered(self) -> None:
-        """Grow: quickly until the endpoint has complained once, then by one for each round of answers."""
+    def answered(self, began: float) -> None:
+        """Grow: by one for each answer until the endpoint has once complained, then a little after each good round."""
+        self._worked_at = max(self._worked_at, began)
         self._failures = self._refusals = 0
         self._rest_seconds = 0.0
         self.failing_since = None
-        self.limit = min(self._most, self.limit + (1 / self.limit if self._has_been_cut else 1))
+        if not self._has_been_cut:
+            self.limit = min(self._most, self.limit + 1)
+        self._count(is_turned_away=False)
 
-    def asked_to_slow_down(self, began: float, now: float, retry_after_seconds: float | None) -> None:
-        """Shrink, once for all requests that were in flight together, and wait as long as the endpoint wishes."""
-        if began >= self._cut_at:
-            self.limit = max(1.0, self.limit * _CUT)
-            self._cut_at = now
-            self._has_been_cut = True
+    def asked_to_slow_down(self, now: float, retry_after_seconds: float | None) -> None:
+        """Wait as long as the endpoint wishes; a round with many such wishes shrinks it."""
+        self._count(is_turned_away=True)
         wait = _SECONDS_AFTER_429 * random.uniform(0.5, 1.5) if retry_after_seconds is None else retry_after_seconds
         self._not_before = max(self._not_before, now + wait)
 
@@ -110,7 +116,13 @@ class Capacity:
         self._refusals += 1
 
     def failed(self, began: float, now: float) -> None:
-        """Count; after many failures in a row rest, twice as long after each try that fails too."""
+        """Count; after many failures in a row rest, twice as long after each try that fails too.
+
+        What began before a request that was answered says nothing any more: requests that hang time out together, long
+        after others went through.
+        """
+        if began <= self._worked_at:
+            return
         self._failures += 1
         if self.failing_since is None:
             self.failing_since = now
@@ -118,6 +130,21 @@ class Capacity:
             self._rest(self._rest_seconds * 2, now)
         elif not self.is_open and self._failures >= _FAILURES_THAT_OPEN:
             self._rest(_FIRST_REST_SECONDS, now)
+
+    def _count(self, is_turned_away: bool) -> None:
+        """At the end of a round grow additively, or shrink by the share of it that was turned away."""
+        self._verdicts += 1
+        self._turned_away += is_turned_away
+        if self._verdicts < self._round_size:
+            return
+        share = self._turned_away / self._verdicts
+        if share > _BEARABLE_SHARE:
+            self.limit = max(1.0, self.limit * (1 - _DEEPEST_CUT * share))
+            self._has_been_cut = True
+        elif self._has_been_cut:
+            self.limit = min(self._most, self.limit + max(1.0, self.limit / _STEPS_TO_DOUBLE))
+        self._round_size = int(self.limit)
+        self._verdicts = self._turned_away = 0
 
     def _rest(self, seconds: float, now: float) -> None:
         self._rest_seconds = min(_LONGEST_REST_SECONDS, seconds)

@@ -45,7 +45,8 @@ the sources of the instructions, and what the answers cost.
 
 Rows that could not be made: {quarantined}, in `quarantine.jsonl` with the reason and the last answer; rows not asked
 for yet: {unfinished}. `left_out.jsonl` tells what was noticed about instructions. Rows with something unusual stay,
-and say so in the column `findings`; `quality.md` holds the figures.
+and say so in the column `findings`; `quality.md` holds the figures. How well a model tells an instruction's answers
+apart by their system messages is measured by `python -m janus_space steer --model embedded:smollm2 --data sft.jsonl`.
 
 No person has read all of this, unless you have.
 """

@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections import Counter, deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -39,12 +39,6 @@ class Prices(BaseModel):
         each_in = round(self.usd_per_million_in * _PICOUSD_PER_TOKEN)
         each_out = round(self.usd_per_million_out * _PICOUSD_PER_TOKEN)
         return prompt_tokens * each_in + completion_tokens * each_out
-
-    def times(self, factor: float) -> Prices:
-        """Return these prices at a discount, such as 0.5 for OpenAI's batches."""
-        return Prices(
-            usd_per_million_in=self.usd_per_million_in * factor, usd_per_million_out=self.usd_per_million_out * factor
-        )
 
 
 FREE = Prices(usd_per_million_in=0, usd_per_million_out=0)
@@ -76,7 +70,7 @@ class Budget:
     """Grants requests as long as spent + lost + the worst case of all in flight stays within the limit.
 
     Lost is what may have been billed for answers that never came. Near the end fewer and fewer requests are in flight
-    at once, and it ends when not even one more is sure to fit; so it ends within one request's worst case of the limit.
+    at once, and it ends when not even one more is sure to fit; so it ends within one short request's worst case of it.
     """
 
     def __init__(
@@ -100,6 +94,7 @@ class Budget:
         self._in_flight_noted = 0
         self._noting: asyncio.Future[None] | None = None
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._longest_answer = 0
         self._figures = Figures()
 
     @property
@@ -124,11 +119,15 @@ class Budget:
     async def charge(self, request: Request) -> Charge:
         """Set the request's worst case aside, waiting for others to settle if need be; settle what this returns.
 
-        Raises `BudgetSpent` when it would not fit even if nothing else were in flight.
+        Near the end the charge's own request may be a shorter one: with room for an answer half as long again as any
+        so far. Raises `BudgetSpent` when not even that would fit if nothing else were in flight.
         """
-        worst = self.worst_picousd(request)
-        await self.reserve(worst)
-        return Charge(self, request, worst)
+        try:
+            await self.reserve(self.worst_picousd(request))
+        except BudgetSpent:
+            request = self._shortened(request)
+            await self.reserve(self.worst_picousd(request))
+        return Charge(self, request, self.worst_picousd(request))
 
     async def reserve(self, picousd: int) -> None:
         """Set an amount aside, in turn."""
@@ -165,6 +164,14 @@ class Budget:
         self._lost += lost_picousd
         self._serve()
 
+    def count(self, answer: Answer) -> None:
+        """Count an answer in the figures."""
+        figures = self._figures
+        figures.answers += 1
+        figures.prompt_tokens += answer.prompt_tokens
+        figures.completion_tokens += answer.completion_tokens
+        self._longest_answer = max(self._longest_answer, answer.completion_tokens)
+
     def spent_up(self, picousd: int) -> BudgetSpent:
         """Say that a request of this worst case does not fit any more."""
         limit, gone = (self._limit or 0) / PICOUSD_PER_USD, (self._spent + self._lost) / PICOUSD_PER_USD
@@ -188,6 +195,11 @@ class Budget:
             self._in_flight_noted = 0
             with suppress(StorageFailed):  # then it still counts as in flight, which is on the safe side
                 await self._account.note(self._reserved, self._lost)
+
+    def _shortened(self, request: Request) -> Request:
+        limit = request.sampling.max_new_tokens
+        enough = min(limit, self._longest_answer + self._longest_answer // 2) or limit
+        return replace(request, sampling=request.sampling.model_copy(update={"max_new_tokens": enough}))
 
     def _fits(self, picousd: int) -> bool:
         return self._limit is None or self._spent + self._lost + self._reserved + picousd <= self._limit
@@ -226,8 +238,8 @@ class Charge:
     """The money set aside for one request, from before it is first sent until its answer is on disk."""
 
     def __init__(self, budget: Budget, request: Request, worst_picousd: int) -> None:
+        self.request = request
         self._budget = budget
-        self._request = request
         self._worst = worst_picousd
         self._is_held = True
         self._may_be_billed = False
@@ -253,14 +265,11 @@ class Charge:
 
     def picousd(self, answer: Answer) -> int:
         """Return what this answer cost."""
-        return self._budget.picousd(self._request, answer)
+        return self._budget.picousd(self.request, answer)
 
     def settle(self, answer: Answer) -> None:
         """Count the answer, and give back what it did not cost."""
-        figures = self._budget.figures
-        figures.answers += 1
-        figures.prompt_tokens += answer.prompt_tokens
-        figures.completion_tokens += answer.completion_tokens
+        self._budget.count(answer)
         self._is_held = False
         self._budget.give_back(self._worst, spent_picousd=self.picousd(answer))
 

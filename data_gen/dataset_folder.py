@@ -16,6 +16,7 @@ from data_gen.job_request import AugmentRequest
 from data_gen.quality import report_on
 from data_gen.quality_page import as_markdown
 from data_gen.records import GrownRecord, Quarantined, Rubric, as_columns
+from data_gen.safety import WORD_LIST, Scorer
 from data_gen.spool import Spool
 
 
@@ -55,14 +56,19 @@ class Rows:
 
 
 def write_dataset(
-    job: Path, rows: Rows, request: AugmentRequest, hierarchy: Hierarchy, facts: Mapping[str, Any]
+    job: Path,
+    rows: Rows,
+    request: AugmentRequest,
+    hierarchy: Hierarchy,
+    facts: Mapping[str, Any],
+    scorer: Scorer = WORD_LIST,
 ) -> dict[str, Any]:
     """Write `<job>/dataset`, whole or not at all; return what its dataset.json says."""
     with new_folder(job / "dataset") as folder:
         counts = write_tables(
             folder, rows.grown(), rows.quarantined(), request.pairs, request.seed, has_bench=request.rubrics
         )
-        report = report_on((one.record for one in rows.grown()), hierarchy, request.against)
+        report = report_on((one.record for one in rows.grown()), hierarchy, request.against, scorer)
         (folder / "quality.json").write_text(report.model_dump_json(indent=2) + "\n", "utf-8")
         (folder / "quality.md").write_text(as_markdown(report), "utf-8")
         shutil.copyfile(job / "left_out.jsonl", folder / "left_out.jsonl")

@@ -27,7 +27,7 @@ PROMPT_COLUMNS = (
 )
 _MAIN_SOURCE_COLUMNS = ("main_source", "source", "dataset")
 _ORIGINAL_SOURCE_COLUMNS = ("original_source", "category", "task")
-_FORMATS = ".jsonl, .json, .csv, .tsv, .parquet, .txt, each also as .gz except .parquet"
+READABLE_ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".txt")
 _LONGEST_CSV_FIELD = 10_000_000
 
 Row = Mapping[str, Any]
@@ -97,8 +97,10 @@ class Columns(BaseModel):
         )
 
 
-def read_instructions(path: Path, prompt_column: str | None = None) -> Iterator[Instruction]:
+def read_instructions(path: Path, prompt_column: str | None = None, source: str | None = None) -> Iterator[Instruction]:
     """Read a file's instructions in order; a row that is no row comes out with an empty text.
+
+    `source` stands where no column tells a row's source; without it, the file's name does.
 
     Raises:
         BadRequest: the file is not there, cannot be read, or has no column of instructions
@@ -110,7 +112,7 @@ def read_instructions(path: Path, prompt_column: str | None = None) -> Iterator[
             columns = _with_sources(columns, list(row)) if prompt_column else columns
             if columns.prompt not in row:
                 raise BadRequest(f"{path.name} has no column {prompt_column}; it has {', '.join(row)}.")
-        yield Instruction(id="", text="") if columns is None else columns.instruction(row, _stem(path))
+        yield Instruction(id="", text="") if columns is None else columns.instruction(row, source or _stem(path))
 
 
 def from_texts(texts: Iterable[str], source: str = "paste") -> Iterator[Instruction]:
@@ -129,11 +131,14 @@ def rows_of(path: Path) -> Iterator[Row]:
     try:
         if suffix == ".parquet":
             yield from _parquet_rows(path)
-        elif suffix in (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt"):
+        elif suffix in READABLE_ENDINGS:
             with _open_text(path) as file:
                 yield from _text_rows(file, suffix)
         else:
-            raise BadRequest(f"{path.name} is of no form that can be read; use {_FORMATS}.")
+            raise BadRequest(
+                f"{path.name} is of no form that can be read; use one of"
+                f" {', '.join(READABLE_ENDINGS)}, each also as .gz except .parquet."
+            )
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise BadRequest(f"{path} cannot be read ({reason}); check that the file is there and whole.") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -12,17 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from data_gen.augment import SLOTS, Grown, Outcome, Plan, Tree, Unfinished, grow_all
+from data_gen.batch_work import MOST_REQUESTS
 from data_gen.cleaning import CleaningReport, CleaningRules, clean, read_clean
 from data_gen.dataset_folder import Rows, write_dataset
 from data_gen.errors import BadRequest, BudgetSpent
 from data_gen.hierarchy import Hierarchy
 from data_gen.instructions import Instruction, read_instructions
-from data_gen.job_folder import JobFolder
+from data_gen.job_folder import JobFolder, cannot_write
 from data_gen.job_request import AugmentRequest
 from data_gen.open_teacher import OpenTeacher, Resolve, open_teacher, openai_address
 from data_gen.progress import Progress, in_a_sentence, watch
 from data_gen.prompts import Prompts
 from data_gen.records import Level
+from data_gen.safety import WORD_LIST, Scorer
+from data_gen.source import Source, find_source
 from data_gen.stop_signals import stopping_on_signals
 from data_gen.tally import LevelCost, Tally, total_usd
 
@@ -34,26 +36,36 @@ _WORTH_AN_ESTIMATE = 4 * SAMPLE_SIZE
 
 
 async def augment(
-    request: AugmentRequest, folder: JobFolder, resolve: Resolve = openai_address, is_estimate: bool = False
+    request: AugmentRequest,
+    folder: JobFolder,
+    resolve: Resolve = openai_address,
+    is_estimate: bool = False,
+    scorer: Scorer = WORD_LIST,
 ) -> dict[str, Any]:
     """Do the job and say how it ended; `is_estimate` ends it after the sample, whose answers are kept for the job.
+
+    `scorer` judges the safety of instructions and rows.
 
     Raises:
         DataGenError: nothing could be done as asked, or the disk does not take what has to be written
     """
-    job = _Job.prepared(request, folder)
-    folder.event("cleaned", **job.cleaned.model_dump())
-    folder.log(f"{job.cleaned.kept} of {job.cleaned.read} instructions are kept; left_out.jsonl says why not all are.")
     try:
-        async with open_teacher(request, folder.path / "ledger.sqlite", job.hierarchy, resolve) as teacher:
+        job = _Job.prepared(request, folder, scorer)
+        folder.event("cleaned", **job.cleaned.model_dump())
+        kept, read = job.cleaned.kept, job.cleaned.read
+        folder.log(f"{kept} of {read} instructions are kept; left_out.jsonl says why not all are.")
+        async with open_teacher(request, folder.path, job.hierarchy, resolve, folder.log) as teacher:
             for warning in teacher.warnings:
                 folder.log(warning)
-            estimate = await job.estimate(teacher, is_wanted=is_estimate)
-            if is_estimate:
-                return {"state": "estimated", "out": str(folder.path), "estimate": estimate}
-            return await job.run(teacher)
+            with stopping_on_signals(teacher.stop):
+                if is_estimate:
+                    return {"state": "estimated", "out": str(folder.path), "estimate": await job.estimate(teacher)}
+                return await job.run(teacher)
     except BaseExceptionGroup as group:
-        raise _first_cause(group) from group
+        cause = _first_cause(group)
+        raise (cannot_write(cause, folder.path) if isinstance(cause, OSError) else cause) from group
+    except OSError as error:
+        raise cannot_write(error, folder.path) from error
 
 
 @dataclass(frozen=True)
@@ -62,10 +74,12 @@ class _Job:
     folder: JobFolder
     hierarchy: Hierarchy
     prompts: Prompts
+    source: Source
     cleaned: CleaningReport
+    scorer: Scorer
 
     @classmethod
-    def prepared(cls, request: AugmentRequest, folder: JobFolder) -> _Job:
+    def prepared(cls, request: AugmentRequest, folder: JobFolder, scorer: Scorer) -> _Job:
         """Read everything that may be wrong before anything is paid for."""
         hierarchy = Hierarchy.load([BUILT_IN_HIERARCHY, *request.hierarchy])
         prompts = Prompts(request.prompts)
@@ -73,16 +87,18 @@ class _Job:
             prompts.fill(name, **dict.fromkeys(slots, ""))
         for benchmark in request.against:
             next(read_instructions(benchmark), None)
+        source = find_source(request.instructions, folder.path)
         cleaned = clean(
-            read_instructions(request.instructions, request.prompt_column),
+            source.read(request.prompt_column),
             CleaningRules(**request.model_dump(include=set(CleaningRules.model_fields))),
             folder.path / "instructions.jsonl",
             folder.path / "left_out.jsonl",
+            scorer,
         )
         if not cleaned.kept:
             reasons = ", ".join(f"{count} {reason}" for reason, count in cleaned.left_out.items()) or "it is empty"
-            raise BadRequest(f"{request.instructions.name} holds no instruction to work on ({reasons}).")
-        return cls(request, folder, hierarchy, prompts, cleaned)
+            raise BadRequest(f"{source.name} holds no instruction to work on ({reasons}).")
+        return cls(request, folder, hierarchy, prompts, source, cleaned, scorer)
 
     @property
     def plan(self) -> Plan:
@@ -90,20 +106,20 @@ class _Job:
 
     @property
     def width(self) -> int:
-        """How many requests are asked at once, of all endpoints together."""
+        """How many requests are asked at once, of all endpoints together; a batch takes as many as it can hold."""
+        if self.request.transport == "batch":
+            return min(MOST_REQUESTS, self.cleaned.kept * self.request.sets)
         return self.request.concurrency * len(self.request.teacher)
 
     def instructions(self) -> Iterator[Instruction]:
         return read_clean(self.folder.path / "instructions.jsonl")
 
     def tree(self, teacher: OpenTeacher, tally: Tally) -> Tree:
-        return Tree(teacher.asker, self.hierarchy, self.prompts, self.plan, self.width, tally.add)
+        return Tree(teacher.asker, self.hierarchy, self.prompts, self.plan, self.width, tally.add, self.scorer)
 
-    async def estimate(self, teacher: OpenTeacher, is_wanted: bool) -> dict[str, Any] | None:
-        """Grow a few trees first, and say what all of them will take, level by level."""
+    async def estimate(self, teacher: OpenTeacher) -> dict[str, Any]:
+        """Grow a few trees, and say what all of them will take, level by level."""
         kept = self.cleaned.kept
-        if not is_wanted and kept < _WORTH_AN_ESTIMATE:
-            return None
         drawn = set(random.Random(self.request.seed).sample(range(kept), min(SAMPLE_SIZE, kept)))
         tally, failed = Tally(), []
 
@@ -131,9 +147,11 @@ class _Job:
                 if not isinstance(outcome, Unfinished):
                     rows.add(place * self.plan.sets + index, outcome)
 
-            open_files.enter_context(stopping_on_signals(teacher.stop))
             watching = asyncio.create_task(watch(progress, self.folder, teacher))
             try:
+                # A sample first would make batches wait for days.
+                if self.cleaned.kept >= _WORTH_AN_ESTIMATE and self.request.transport != "batch":
+                    await self.estimate(teacher)
                 await grow_all(self.instructions(), self.tree(teacher, tally), deliver)
             finally:
                 watching.cancel()
@@ -142,8 +160,9 @@ class _Job:
             facts = progress.facts(teacher)
             self.folder.event("progress", **facts)
             self.folder.log(in_a_sentence(facts))
+            self.folder.log("Writing the dataset and its quality report.")
             made_of = self._facts(tally, progress.unfinished)
-            dataset = write_dataset(self.folder.path, rows, self.request, self.hierarchy, made_of)
+            dataset = write_dataset(self.folder.path, rows, self.request, self.hierarchy, made_of, self.scorer)
         return self._end(teacher, progress, facts, dataset)
 
     def _end(
@@ -171,7 +190,7 @@ class _Job:
         return {
             "unfinished": unfinished,
             "instructions": self.cleaned.kept,
-            "instructions_file": {"name": request.instructions.name, "sha256": _sha256(request.instructions)},
+            "instructions_file": {"name": self.source.name, "sha256": self.source.sha256()},
             "cleaning": self.cleaned.model_dump(),
             "sets": request.sets,
             "seed": request.seed,
@@ -213,11 +232,6 @@ def _state(teacher: OpenTeacher, progress: Progress) -> str:
     if teacher.halt is None:
         return "stopped"
     return "budget spent" if isinstance(teacher.halt, BudgetSpent) else "halted"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _first_cause(error: BaseException) -> BaseException:

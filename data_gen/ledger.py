@@ -37,10 +37,12 @@ class Kept(NamedTuple):
 class Ledger:
     """Answers by key, for many tasks of one event loop. One process writes a file; any number may read it.
 
+    What it does not hold is looked for in `others`, which are only read.
     Raises `StorageFailed`, one sentence, from every method that finds the disk full, read-only or the file in use.
     """
 
-    def __init__(self, path: Path, *, is_writer: bool = True) -> None:
+    def __init__(self, path: Path, *, is_writer: bool = True, others: Sequence[Ledger] = ()) -> None:
+        self._others = others
         self._file = LedgerFile(path, is_writer=is_writer)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._waiting: list[tuple[list[Statement], asyncio.Future[None]]] = []
@@ -82,7 +84,9 @@ class Ledger:
         """
         limit = key.max_new_tokens
         row = self._file.reader.execute(_SELECT, (key.digest, limit, limit, limit)).fetchone()
-        return None if row is None else Answer(*row)
+        if row is not None:
+            return Answer(*row)
+        return next((found for other in self._others if (found := other.get(key)) is not None), None)
 
     async def put(self, key: RequestKey, answer: Answer, cost_picousd: int = 0, run: str = "") -> None:
         """Keep an answer, and add its cost to the run's account; return when both are on disk."""

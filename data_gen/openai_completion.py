@@ -79,11 +79,7 @@ class OpenAICompletions:
 
     async def ask(self, request: Request) -> Answer:
         """Return the answer; its form is asked for by JSON schema where the endpoint takes one."""
-        body = request_body(
-            self._model, self._address.base_url, request.conversation, request.sampling, self._address.dialect
-        )
-        if request.draw and "seed" in body:  # the same seed would draw the same answer again
-            body["seed"] = (body["seed"] + request.draw) % 2**31
+        body = completion_body(self._model, self._address, request)
         if request.answer_schema is None or self._takes_schema is False:
             return await self._post(body)
         with_schema = body | {"response_format": response_format(request)}
@@ -120,6 +116,14 @@ class OpenAICompletions:
         except ChatError as error:
             error.may_be_billed = True
             raise
+
+
+def completion_body(model: str, address: Address, request: Request) -> dict[str, Any]:
+    """Return the body of a request, but for the form of its answer."""
+    body = request_body(model, address.base_url, request.conversation, request.sampling, address.dialect)
+    if request.draw and "seed" in body:  # the same seed would draw the same answer again
+        body["seed"] = (body["seed"] + request.draw) % 2**31
+    return body
 
 
 def response_format(request: Request) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from data_gen.contrast import sibling_groups
 from data_gen.figures import Coverage, Sample, Spread, coverage, likeness_of, likeness_within, spread
+from data_gen.floors import Floor, floors
 from data_gen.hierarchy import Hierarchy
 from data_gen.leakage import Leak, LeakSearch
 from data_gen.near_duplicates import NearDuplicates
@@ -53,6 +54,7 @@ class QualityReport(BaseModel):
     safety_scorer: str
     leaks: tuple[Leak, ...]
     benchmarks: tuple[str, ...]
+    floors: tuple[Floor, ...]
 
 
 def report_on(
@@ -65,13 +67,16 @@ def report_on(
         seen.take(siblings)
         leak = leaks.find(siblings[0].instruction_id or "", siblings[0].prompt)
         leaked += [leak] if leak is not None else []
+    descriptions = {name: likeness_within(sample.kept) for name, sample in seen.descriptions.items()}
+    sibling_answers = likeness_of(seen.sibling_answers.kept)
+    coverages = {name: coverage(seen.subdimensions[name], hierarchy, name) for name in DIMENSIONS}
     return QualityReport(
         rows=seen.rows,
         instructions=len(seen.prompts),
         lengths={name: spread(values, USUAL[name]) for name, values in seen.lengths.items()},
-        rouge_l_descriptions={name: likeness_within(sample.kept) for name, sample in seen.descriptions.items()},
-        rouge_l_sibling_answers=likeness_of(seen.sibling_answers.kept),
-        coverage={name: coverage(seen.subdimensions[name], hierarchy, name) for name in DIMENSIONS},
+        rouge_l_descriptions=descriptions,
+        rouge_l_sibling_answers=sibling_answers,
+        coverage=coverages,
         near_duplicate_prompts=len(seen.prompts.find()),
         near_duplicate_system_messages=len(seen.system_messages.find()),
         findings=dict(sorted(seen.findings.items(), key=lambda one: (-one[1], one[0]))),
@@ -81,6 +86,7 @@ def report_on(
         safety_scorer=scorer.name,
         leaks=tuple(leaked),
         benchmarks=tuple(path.name for path in benchmarks),
+        floors=tuple(floors(seen.rows, coverages, descriptions, sibling_answers)),
     )
 
 

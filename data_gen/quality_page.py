@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from data_gen.figures import Spread
+from data_gen.floors import Floor
 from data_gen.quality import QualityReport
 
 
@@ -39,6 +40,11 @@ def _lines(report: QualityReport) -> Iterator[str]:
             for name, found in report.coverage.items()
         ),
     )
+    yield "\n## Floors\n\nWhat a varied dataset reaches. With few rows nothing is judged.\n"
+    yield from _table(
+        ("", "measured", "bound", ""),
+        ((one.what, "–" if one.measured is None else f"{one.measured:.2f}", *_verdict(one)) for one in report.floors),
+    )
     yield "\n## What to look at\n"
     yield f"- {report.near_duplicate_prompts} instructions nearly repeat another one."
     yield f"- {report.near_duplicate_system_messages} system messages nearly repeat another one."
@@ -46,6 +52,11 @@ def _lines(report: QualityReport) -> Iterator[str]:
     yield f"- {report.unsafe_rows} rows look unsafe to the {report.safety_scorer}: a hint, no judgement."
     yield f"- {_leaks(report)}"
     yield from (f"- {count} rows: {finding}." for finding, count in report.findings.items())
+
+
+def _verdict(floor: Floor) -> tuple[str, str]:
+    bound = f"≥ {floor.at_least}" if floor.at_least is not None else f"≤ {floor.at_most}"
+    return bound, "not judged" if floor.is_kept is None else "kept" if floor.is_kept else "MISSED"
 
 
 def _leaks(report: QualityReport) -> str:

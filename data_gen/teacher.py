@@ -118,7 +118,7 @@ class Teacher:
         charge.sending()
         try:
             answer = await endpoint.completions.ask(request)
-            endpoint.capacity.answered()
+            endpoint.capacity.answered(began)
             used = answer.prompt_tokens + answer.completion_tokens or tokens
             return answer
         except ChatError as error:
@@ -134,7 +134,7 @@ class Teacher:
         if isinstance(error, ChatCreditSpent):
             endpoint.gone = error
         elif isinstance(error, ChatRateLimited):
-            capacity.asked_to_slow_down(began, now, error.retry_after_seconds)
+            capacity.asked_to_slow_down(now, error.retry_after_seconds)
         elif isinstance(error, ChatRefused):
             if not error.may_be_billed:
                 capacity.refused()

@@ -9,15 +9,14 @@ from typing import NamedTuple, TypeVar
 
 from data_gen.asking import Answer, Failure, Request
 from data_gen.cost import Budget
-from data_gen.errors import ChatError, WorkHalted
+from data_gen.errors import BudgetSpent, ChatError, WorkHalted
+from data_gen.interruptible import STOPPED, Interruptible
 from data_gen.ledger import Ledger
-from data_gen.request_key import request_key
+from data_gen.request_key import RequestKey, request_key
 from data_gen.teacher import Teacher
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
-
-_STOPPED = Failure("halted", "The work was stopped before this was asked; the same work goes on from there.")
 
 
 class _Stopped(WorkHalted):
@@ -31,21 +30,18 @@ class Outcome(NamedTuple):
     result: Answer | Failure
 
 
-class Work:
+class Work(Interruptible):
     """Asks a teacher through a ledger within a budget, and can be paused, resumed and stopped. It is an `Asker`.
 
     When nothing more can be asked for (no money, no disk, no teacher), `halt` says why, and every further request that
-    is not in the ledger is a `Failure`; what is in flight is finished and kept.
+    is not in the ledger is a `Failure`, but for cheap ones that still fit into the budget; what is in flight is kept.
     """
 
     def __init__(self, teacher: Teacher, ledger: Ledger, budget: Budget) -> None:
-        self.halt: WorkHalted | None = None
+        super().__init__()
         self._teacher = teacher
         self._ledger = ledger
         self._budget = budget
-        self._may_run = asyncio.Event()
-        self._may_run.set()
-        self._is_stopped = False
 
     async def __aenter__(self) -> Work:
         return self
@@ -55,20 +51,12 @@ class Work:
 
     @property
     def is_stopping(self) -> bool:
-        return self._is_stopped or self.halt is not None
+        return self.is_stopped or self.halt is not None
 
-    def pause(self) -> None:
-        """Send nothing more for now; what is in flight is finished."""
-        self._may_run.clear()
-
-    def resume(self) -> None:
-        """Go on after a pause."""
-        self._may_run.set()
-
-    def stop(self) -> None:
-        """Send nothing more; what is in flight is finished, everything else fails as stopped."""
-        self._is_stopped = True
-        self._may_run.set()
+    @property
+    def concurrency(self) -> dict[str, int]:
+        """Return how many requests each endpoint is given at once just now."""
+        return self._teacher.concurrency
 
     async def ask(self, request: Request) -> Answer | Failure:
         """Return the answer, from the ledger if it was ever paid for; never raises for a request that fails."""
@@ -76,29 +64,33 @@ class Work:
         try:
             if (kept := self._ledger.get(key)) is not None:
                 return kept
-            await self._may_run.wait()
-            if (trouble := self.halt or self._ledger.trouble) is not None:
+            await self.until_it_may_run()
+            trouble = self.halt or self._ledger.trouble
+            if trouble is not None and not isinstance(trouble, BudgetSpent):
                 raise trouble
-            if self._is_stopped:
-                return _STOPPED
-            return await self._ledger.once(key, lambda: self._pay(request))
+            if self.is_stopped:
+                return STOPPED
+            return await self._ledger.once(key, lambda: self._pay(key, request))
         except ChatError as error:
             return Failure("failed", str(error))
         except _Stopped:
-            return _STOPPED
+            return STOPPED
         except WorkHalted as halt:
             self.halt = self.halt or halt
             return Failure("halted", str(halt))
 
-    async def _pay(self, request: Request) -> Answer:
+    async def _pay(self, key: RequestKey, request: Request) -> Answer:
         charge = await self._budget.charge(request)
         try:
-            if self._is_stopped:  # it may have waited long for its share of the budget
-                raise _Stopped(_STOPPED.reason)
-            answer = await self._teacher.ask(request, charge)
-            key = request_key(self._teacher.model, request)
+            if self.is_stopped:  # it may have waited long for its share of the budget
+                raise _Stopped(STOPPED.reason)
+            answer = await self._teacher.ask(charge.request, charge)
+            if is_cut_for_money := charge.request != request and answer.finish_reason == "length":
+                key = key._replace(max_new_tokens=charge.request.sampling.max_new_tokens)
             await self._ledger.put(key, answer, charge.picousd(answer), self._budget.run)
             charge.settle(answer)
+            if is_cut_for_money:
+                raise self._budget.spent_up(self._budget.worst_picousd(request))
             return answer
         finally:
             charge.release()

@@ -24,7 +24,7 @@ EVENTS: dict[str, Role] = {
     "open_page": Role.ANON,
     "save_draft": Role.ANON,
     "run": Role.ANON,
-    "stop": Role.ANON,
+    "stop_run": Role.ANON,
     **{f"stop_{letter}": Role.ANON for letter in COLUMN_LETTERS},
     **{f"retry_{letter}": Role.ANON for letter in COLUMN_LETTERS},
     "edit": Role.ANON,
@@ -55,6 +55,17 @@ EVENTS: dict[str, Role] = {
     "grid_export_csv": Role.ANON,
     "compare": Role.ANON,
     "steer": Role.OWNER,  # it reads a file of this machine
+    **dict.fromkeys(("augment", "jobs", "stop", "resume"), Role.OWNER),  # long work, at the house's expense
+    **{f"augment_{what}": Role.OWNER for what in ("open", "poll", "pick", "stop", "pause", "resume", "kill")},
+    **{
+        f"augment_{what}": Role.OWNER
+        for what in ("source", "file", "look", "command", "key", "start", "estimate", "look_at_job", "look_at_estimate")
+    },
+    **{
+        f"augment_review_{what}": Role.OWNER
+        for what in ("pick", "focus", "which", "earlier", "later", "save", "cancel")
+    },
+    **{f"augment_{what}": Role.OWNER for what in ("download", "download_reviewed", "save_file", "save_reviewed")},
     "compose_open": Role.ANON,
     "compose_pick": Role.ANON,
     "compose_allow_more": Role.ANON,

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 # A conversation is data, not a flag: the API and the exported script bear it.
 _NOT_FLAGS = {"history"}
-_METAVARS = {"model": "SPEC", "data": "FILE"}
+_POSITIONAL = {"job"}
+_SEVERAL = {"model": "SPEC", "teacher": "SPEC", "hierarchy": "FILE", "against": "FILE", "reuse": "FOLDER"}
+_METAVARS = {**_SEVERAL, "data": "FILE", "instructions": "FILE", "prompts": "FOLDER", "out": "FOLDER", "job": "JOB"}
 _SECONDS_BETWEEN_NEWS = 5.0
 # What a model says must not move the cursor or rename the window.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -95,10 +97,17 @@ def _add_flag(group: argparse._ArgumentGroup, name: str, field: FieldInfo) -> No
     says = field.description or ""
     if not field.is_required() and field.default not in (None, ()):
         says += f" (default: {field.default})"
-    options: dict[str, Any] = {"help": says.replace("%", "%%"), "required": field.is_required() and name != "system"}
+    options: dict[str, Any] = {"help": says.replace("%", "%%")}
+    if field.annotation is bool:
+        group.add_argument(f"--{name.replace('_', '-')}", action="store_true", **options)
+        return
     is_number = {int, float} & {field.annotation, *get_args(field.annotation)}
     options["metavar"] = _METAVARS.get(name, "N" if is_number else "TEXT")
-    if name == "model":
+    if name in _POSITIONAL:
+        group.add_argument(name, **options)
+        return
+    options["required"] = field.is_required() and name != "system"
+    if name in _SEVERAL:
         options |= {"action": "extend", "nargs": "+"}
     else:
         options |= {"action": "append" if get_origin(field.annotation) is tuple else "store"}
@@ -113,7 +122,7 @@ def _obey(called: argparse.Namespace) -> int:
     rows = asyncio.run(_ask(verb, verb.read(**fields), _LISTENERS[verb.name](as_json)))
     if as_json:
         sys.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
-    return 1 if all("error" in row for row in rows) else 0
+    return 1 if rows and all("error" in row for row in rows) else 0
 
 
 async def _ask(verb: Verb, request: BaseModel, on_event: Callable[..., None]) -> Sequence[Mapping[str, Any]]:
@@ -207,7 +216,19 @@ def _plain(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def _tell(sentence: str) -> None:
+    sys.stderr.write(f"{_plain(sentence)}\n")
+
+
+def _say(sentence: str) -> None:
+    _write(f"{sentence}\n")
+
+
 _LISTENERS: dict[str, Callable[[bool], Callable[..., None]]] = {
     "compare": lambda as_json: _progress if as_json else Printer(),
     "steer": SteerPrinter,
+    "augment": lambda _: _tell,
+    "resume": lambda _: _tell,
+    "stop": lambda _: _tell,
+    "jobs": lambda as_json: _tell if as_json else _say,
 }

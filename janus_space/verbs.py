@@ -14,8 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from data_gen.chat import Sampling
 from data_gen.errors import BadRequest
 from janus_space import playground
+from janus_space.augment_order import AugmentOrder
 from janus_space.comparison import DEVICE, MAX_COLUMNS, Column, ColumnEvent, Comparison, Turn
 from janus_space.export import Row, rows
+from janus_space.job_verbs import JobRequest, JobsRequest, ResumeRequest, augment, list_jobs, resume, stop
 
 if TYPE_CHECKING:
     # Only for the types: the clients behind it cost a second at start-up, and --help needs none of them.
@@ -158,6 +160,15 @@ VERBS = {
             SteerRequest,
             steer,
         ),
+        Verb(
+            "augment",
+            "Grow a collection from instructions: preference sets, system messages, answers, pairs",
+            AugmentOrder,
+            augment,
+        ),
+        Verb("jobs", "List long work, newest first, and how far it is", JobsRequest, list_jobs),
+        Verb("stop", "Ask a job to end at its next step; what it has done is kept", JobRequest, stop),
+        Verb("resume", "Go on with a job that was stopped, failed, or lost its process", ResumeRequest, resume),
     )
 }
 

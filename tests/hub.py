@@ -179,8 +179,18 @@ class LocalHub:
         )
 
     async def _tree(self, request: Request) -> Response:
+        known = self.repositories.get(_full_name(request), Repository()).refs
+        revision, _, folder = request.path_params["revision"].partition("/")
+        if request.path_params["revision"] not in known:  # then a folder's name follows
+            request.path_params["revision"] = revision
+        else:
+            folder = ""
         repository, commit = self._find(request)
-        return JSONResponse([_entry(path, content) for path, content in repository.commits[commit].items()])
+        files = repository.commits[commit].items()
+        found = [_entry(path, content) for path, content in files if path.startswith(folder)]
+        if folder and not found:
+            raise HubError(404, "EntryNotFound")
+        return JSONResponse(found)
 
     async def _resolve(self, request: Request) -> Response:
         request.path_params["repo"] = "{owner}/{name}".format(**request.path_params)

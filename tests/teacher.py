@@ -78,6 +78,7 @@ class ScriptedTeacher:
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
         self.bodies: Counter[str] = Counter()
+        self.completion_tokens = 0
 
     def __call__(self, request: Request, asked: Asked) -> Awaitable[Response]:
         messages = json.dumps(asked.body["messages"])
@@ -87,4 +88,5 @@ class ScriptedTeacher:
             return fails(400, "this will not do")(request, asked)
         if "FLAKY" in messages and self.bodies[json.dumps(asked.body, sort_keys=True)] == 1:
             return fails(500, "for once")(request, asked)
+        self.completion_tokens += len(answer(asked.body).split(" "))
         return says(answer)(request, asked)

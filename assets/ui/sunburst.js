@@ -7,8 +7,7 @@ const svg = element.querySelector("svg");
 const caption = element.querySelector(".caption");
 const make = (name, parent) => parent.appendChild(document.createElementNS("http://www.w3.org/2000/svg", name));
 
-const root = { depth: 0, from: 0, to: 1, label: "", children: props.sectors, about: "" };
-const sectors = [];
+let root, sectors, focus, centre, middle;
 const layOut = (parent) => {
   const total = parent.children.reduce((sum, child) => sum + child.size, 0);
   let from = parent.from;
@@ -20,9 +19,6 @@ const layOut = (parent) => {
     if (child.children) layOut(sector);
   }
 };
-layOut(root);
-
-let focus = root;
 let taken = new Set();
 
 const target = (sector) => {
@@ -106,12 +102,6 @@ const label = (sector) => {
   sector.text.setAttribute("transform", isUpright ? `${place} rotate(${90 - degrees})` : `${place} rotate(${turn})`);
 };
 
-const centre = make("circle", svg);
-const middle = make("text", svg);
-centre.setAttribute("r", 42);
-centre.setAttribute("class", "centre");
-middle.setAttribute("class", "middle");
-
 const tell = (sector) => {
   const name = sector.label || "All preferences";
   write(middle, wrapped(name, 13), 10);
@@ -162,7 +152,7 @@ const actOnKey = (run) => (event) => {
   run();
 };
 
-for (const sector of sectors) {
+const drawSector = (sector) => {
   const group = make("g", svg);
   group.setAttribute("class", `sector depth-${sector.depth} ${sector.dimension}`);
   group.setAttribute("tabindex", "-1");
@@ -178,11 +168,27 @@ for (const sector of sectors) {
   group.addEventListener("keydown", actOnKey(() => act(sector)));
   group.addEventListener("pointerenter", () => tell(sector));
   group.addEventListener("focus", () => tell(sector));
-}
+};
+
+const build = () => {
+  root = { depth: 0, from: 0, to: 1, label: "", children: props.sectors, about: "" };
+  sectors = [];
+  focus = root;
+  layOut(root);
+  svg.replaceChildren();
+  centre = make("circle", svg);
+  middle = make("text", svg);
+  centre.setAttribute("r", 42);
+  centre.setAttribute("class", "centre");
+  middle.setAttribute("class", "middle");
+  sectors.forEach(drawSector);
+  centre.setAttribute("tabindex", "-1");
+  centre.addEventListener("click", () => zoom(focus.parent || root));
+  centre.addEventListener("keydown", actOnKey(() => zoom(focus.parent || root)));
+  tell(root);
+  paint();
+};
 svg.addEventListener("pointerleave", () => tell(focus));
-centre.setAttribute("tabindex", "-1");
-centre.addEventListener("click", () => zoom(focus.parent || root));
-centre.addEventListener("keydown", actOnKey(() => zoom(focus.parent || root)));
 
 const paint = () => {
   taken = new Set(props.value || []);
@@ -190,5 +196,5 @@ const paint = () => {
   settle();
 };
 watch("value", paint);
-tell(root);
-paint();
+watch("sectors", build);
+build();

@@ -135,7 +135,7 @@ def _build_ask() -> list[Any]:
 def _wire_asking(answers: Answers, inputs: list[Any], cards: Sequence[gr.Button]) -> None:
     bar, board, outputs = answers.bar, inputs[0], answers.outputs
     listen(bar.run.click, "run", answers.run, inputs, outputs, validator=missing, at_once=STREAMS_AT_ONCE)
-    listen(bar.stop.click, "stop", answers.stop, [board])
+    listen(bar.stop.click, "stop_run", answers.stop, [board])
     listen(bar.edit.click, "edit", answers.edit, [board], outputs)
     listen(bar.new.click, "new_conversation", answers.new_conversation, [board], outputs)
     for column, (letter, view) in enumerate(zip(COLUMN_LETTERS, answers.views, strict=True)):

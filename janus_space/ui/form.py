@@ -66,6 +66,7 @@ class Form(BaseModel):
         by_name = dict(zip(FIELD_NAMES, values, strict=True))
         wishes = {name: by_name[name] for name in SAMPLING_FIELDS}
         wishes["stop"] = (wishes["stop"] or "").splitlines()
+        wishes["seed"] = _seed(wishes["seed"])
         columns = [
             {name: _filled(name, by_name[f"{name}_{letter}"]) for name in COLUMN_FIELDS} for letter in COLUMN_LETTERS
         ]
@@ -84,7 +85,8 @@ class Form(BaseModel):
         """Give the fields in the order of `FIELD_NAMES`."""
         shared = [str(self.count) if name == "count" else getattr(self, name) for name in SHARED_FIELDS]
         own = [getattr(column, name) for column in self.columns for name in COLUMN_FIELDS]
-        sampling = self.sampling.model_dump() | {"stop": "\n".join(self.sampling.stop)}
+        seed = "" if self.sampling.seed is None else str(self.sampling.seed)
+        sampling = self.sampling.model_dump() | {"stop": "\n".join(self.sampling.stop), "seed": seed}
         return [*shared, *own, *(sampling[name] for name in SAMPLING_FIELDS), self.device]
 
     def is_own(self, name: Literal["model", "system"], index: int) -> bool:
@@ -166,6 +168,13 @@ class Form(BaseModel):
             columns=(*own, *[ColumnForm(model=first.model)] * (ROOM - len(own))),
             sampling=comparison.sampling,
         )
+
+
+def _seed(typed: Any) -> int | None:
+    text = str(typed if typed is not None else "").strip()
+    if text and not text.isdecimal():
+        raise BadRequest(f"The seed is {text[:40]!r}: write a whole number, or nothing for another draw each time.")
+    return int(text[:18]) if text else None
 
 
 def _filled(name: str, value: Any) -> Any:

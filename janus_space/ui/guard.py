@@ -12,13 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 MAX_BODY_BYTES = 2_000_000
+UPLOAD_PATH = "/gradio_api/upload"
+MAX_UPLOAD_BYTES = 50_000_000
 REFUSED_PATHS = tuple(
     prefix + path
     for prefix in ("", "/gradio_api")
     for path in (
         "/proxy=",
         "/file=http",
-        "/upload",  # no part of this page takes files
         "/stream/",
         "/component_server",
         "/custom_component",
@@ -60,9 +61,10 @@ SAFE_HEADERS = [
 class Guard:
     """Pure ASGI middleware, so that streams pass through it unbuffered."""
 
-    def __init__(self, app: ASGIApp, space_host: str | None = None) -> None:
+    def __init__(self, app: ASGIApp, space_host: str | None = None, *, takes_files: bool = False) -> None:
         self.app = app
         self.space_host = space_host
+        self.takes_files = takes_files
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -71,7 +73,7 @@ class Guard:
             return await send({"type": "websocket.close", "code": 1008})
         if (status := self._refusal(scope)) is not None:
             return await _answer(status, send)
-        return await self.app(scope, _capped(receive), _with_safe_headers(send))
+        return await self.app(scope, _capped(receive, _most_bytes(scope)), _with_safe_headers(send))
 
     def _refusal(self, scope: Scope) -> int | None:
         headers = {name.decode("latin1").lower(): value.decode("latin1") for name, value in scope["headers"]}
@@ -85,10 +87,10 @@ class Guard:
             "none",
         ):
             return 403
-        if scope["path"].startswith(REFUSED_PATHS):
+        if scope["path"].startswith(REFUSED_PATHS) or (_is_upload(scope) and not self.takes_files):
             return 404
         declared = headers.get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > MAX_BODY_BYTES:
+        if not declared.isdecimal() or int(declared) > _most_bytes(scope):
             return 413
         return None
 
@@ -111,7 +113,16 @@ def _hostname(netloc: str) -> str | None:
         return None
 
 
-def _capped(receive: Receive) -> Receive:
+def _is_upload(scope: Scope) -> bool:
+    return bool(scope["path"].startswith(("/upload", UPLOAD_PATH)))
+
+
+def _most_bytes(scope: Scope) -> int:
+    """Return how much a body may hold; `/gradio_api/upload_progress` and the like hold none."""
+    return MAX_UPLOAD_BYTES if scope["path"] == UPLOAD_PATH else MAX_BODY_BYTES
+
+
+def _capped(receive: Receive, most_bytes: int) -> Receive:
     """Cut off bodies that come in chunks without having declared their length."""
     received_bytes = 0
 
@@ -119,7 +130,7 @@ def _capped(receive: Receive) -> Receive:
         nonlocal received_bytes
         message = await receive()
         received_bytes += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if received_bytes > MAX_BODY_BYTES else message
+        return {"type": "http.disconnect"} if received_bytes > most_bytes else message
 
     return receive_up_to_cap
 

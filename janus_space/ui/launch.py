@@ -97,7 +97,9 @@ def clean_environment(scratch: Path) -> None:
     os.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"  # engines get the token by their own environment
 
 
-def launch_settings(host: str, port: int, home: Path, space_host: str | None) -> dict[str, Any]:
+def launch_settings(
+    host: str, port: int, home: Path, space_host: str | None, *, takes_files: bool = False
+) -> dict[str, Any]:
     """Say every setting that matters for safety, also where today's default would do."""
     from starlette.middleware import Middleware
 
@@ -125,7 +127,7 @@ def launch_settings(host: str, port: int, home: Path, space_host: str | None) ->
         "footer_links": ["gradio"],
         "state_session_capacity": 1000,
         "app_kwargs": {
-            "middleware": [Middleware(Guard, space_host=space_host)],
+            "middleware": [Middleware(Guard, space_host=space_host, takes_files=takes_files)],
             "docs_url": None,
             "redoc_url": None,
             "openapi_url": None,
@@ -147,7 +149,7 @@ def _open(host: str, port: int, home: Home, model: str, base: str | None, votes:
         models = Models(home, engines, hosted=is_hosted)
         page = build(models, lambda: devices.machine(engines.pids()), model, votes)
         page.queue(**QUEUE_SETTINGS)
-        page.launch(**launch_settings(host, port, home.folder, os.environ.get("SPACE_HOST")))
+        page.launch(**launch_settings(host, port, home.folder, os.environ.get("SPACE_HOST"), takes_files=not is_hosted))
         sys.stdout.write(f"Janus Space is open at {page.local_url}\n")
         sys.stdout.flush()
         if base is not None:

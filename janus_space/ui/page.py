@@ -9,7 +9,7 @@ import gradio as gr
 from janus_space import devices
 from janus_space.devices import Machine
 from janus_space.models import Models
-from janus_space.ui import compare, compose, grid, leaderboard
+from janus_space.ui import augment, compare, compose, grid, leaderboard
 from janus_space.ui.endpoint import build_endpoints
 from janus_space.ui.form import DEFAULT_MODEL
 from janus_space.ui.house import House
@@ -43,5 +43,7 @@ def build(
                 grid.build(house, compared)
             with gr.Tab("Leaderboard", id="leaderboard", elem_id="leaderboard-tab") as leaderboard_tab:
                 leaderboard.build(leaderboard_tab, house, compared.voter)
+            with gr.Tab("Augment", id="augment", elem_id="augment-tab") as augment_tab:
+                augment.build(augment_tab, house, compared)
         build_endpoints(models)
     return page

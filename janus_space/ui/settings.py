@@ -92,7 +92,7 @@ def _sampling_field(name: str, field: FieldInfo) -> Any:
     if name == "stop":
         return gr.Textbox("", lines=1, max_lines=4, placeholder="one text a line", **common)
     if field.default is None:
-        return gr.Number(None, precision=0, minimum=low, **common)
+        return gr.Textbox("", lines=1, max_lines=1, **common)  # Gradio's number makes 0 of what is left empty
     if isinstance(field.default, int):
         return gr.Slider(low, high, value=field.default, step=1, **common)
     step = 0.05 if high - low > 1 or is_open else 0.01

@@ -36,7 +36,13 @@ def sunburst(sectors: Sequence[Sector], **options: Any) -> gr.HTML:
     """
     script = SCRIPT_FILE.read_text(encoding="utf-8")
     return gr.HTML(
-        [], html_template=TEMPLATE, js_on_load=script, apply_default_css=False, sectors=list(sectors), **options
+        [],
+        html_template=TEMPLATE,
+        js_on_load=script,
+        apply_default_css=False,
+        elem_classes="sunburst",
+        sectors=list(sectors),
+        **options,
     )
 
 

@@ -8,7 +8,7 @@ import gradio as gr
 
 ASSETS = Path(__file__).parents[2] / "assets" / "ui"
 LOGO_FILE = ASSETS / "logo.svg"
-CSS_FILES = (ASSETS / "page.css", ASSETS / "compose.css", ASSETS / "explain.css")
+CSS_FILES = tuple(ASSETS / f"{name}.css" for name in ("page", "compose", "explain", "jobs", "augment"))
 SCRIPT_FILE = ASSETS / "page.js"
 
 PAPER, INK = "#faf8f4", "#22201c"

@@ -44,6 +44,11 @@ def test_answers_end_with_their_figures(compare: ComparePage) -> None:
         assert "tokens/s" in compare.status(letter).inner_text()
 
 
+def test_a_seed_that_nobody_set_stays_empty(compare: ComparePage) -> None:
+    compare.unfold("Settings")
+    expect(compare.page.get_by_label("Seed")).to_have_value("")  # Gradio's field for numbers would show, and send, 0
+
+
 def test_stop_ends_every_column_and_keeps_what_was_said(compare: ComparePage) -> None:
     compare.system("A").fill(LONG)
     compare.system("B").fill(LONG)

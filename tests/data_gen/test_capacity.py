@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from math import inf
 
 from data_gen.capacity import Capacity, RateLimit
@@ -24,7 +25,14 @@ def end_all(capacity: Capacity, now: float) -> None:
 def grown(most: int = 200) -> Capacity:
     capacity = Capacity(most)
     for _ in range(most):
-        capacity.answered()
+        capacity.answered(-1)
+    return capacity
+
+
+def whole_rounds(capacity: Capacity) -> Capacity:
+    """End the round that has begun, so that the next verdict is the first of one."""
+    while capacity._verdicts:
+        capacity.answered(-1)
     return capacity
 
 
@@ -32,36 +40,69 @@ def test_it_grows_with_every_answer_up_to_its_most() -> None:
     capacity = Capacity(50)
     assert fill(capacity, 0) == 16
     for _ in range(100):
-        capacity.answered()
+        capacity.answered(-1)
     end_all(capacity, 1)
     assert fill(capacity, 1) == 50
     assert capacity.wait_seconds(1) == inf
 
 
 def test_a_burst_of_429_shrinks_it_once_and_its_wish_is_kept() -> None:
-    capacity = grown()
+    capacity = whole_rounds(grown())
     assert fill(capacity, 0) == 200
     for _ in range(200):
-        capacity.asked_to_slow_down(began=0, now=1, retry_after_seconds=3)
+        capacity.asked_to_slow_down(now=1, retry_after_seconds=3)
     end_all(capacity, 1)
-    assert int(capacity.limit) == 140
+    assert int(capacity.limit) == 100
     assert capacity.wait_seconds(1) == 3
     assert capacity.wait_seconds(3.5) == 0.5
-    assert fill(capacity, 4) == 140
+    assert fill(capacity, 4) == 100
 
 
-def test_after_a_429_it_grows_by_one_a_round() -> None:
-    capacity = grown()
-    capacity.asked_to_slow_down(began=0, now=1, retry_after_seconds=0)
-    for _ in range(140):
-        capacity.answered()
-    assert 140.5 < capacity.limit < 141.5
+def test_after_a_429_it_grows_a_little_a_round_and_one_at_least() -> None:
+    capacity = whole_rounds(grown())
+    for _ in range(200):
+        capacity.asked_to_slow_down(now=1, retry_after_seconds=0)
+    for _ in range(100):
+        capacity.answered(-1)
+    assert capacity.limit == 100 + 100 / 16
+    small = Capacity(4)
+    for _ in range(4):
+        small.asked_to_slow_down(now=1, retry_after_seconds=0)
+    assert small.limit == 2
+    for _ in range(2):
+        small.answered(-1)
+    assert small.limit == 3
+
+
+def test_some_that_are_turned_away_at_random_do_not_shrink_it() -> None:
+    capacity, dice = Capacity(200), random.Random(0)
+    for _ in range(10_000):
+        if dice.random() < 0.05:
+            capacity.asked_to_slow_down(now=0, retry_after_seconds=0)
+        else:
+            capacity.answered(-1)
+    assert capacity.limit > 150
+
+
+def test_an_endpoint_that_takes_so_many_at_once_is_given_little_more() -> None:
+    capacity, turned_away, asked = Capacity(200), 0, 0
+    for _ in range(1000):
+        at_once = int(capacity.limit)
+        for place in range(at_once):
+            asked += 1
+            if place < 50:
+                capacity.answered(-1)
+            else:
+                turned_away += 1
+                capacity.asked_to_slow_down(now=0, retry_after_seconds=0)
+    assert 45 <= capacity.limit <= 65
+    assert turned_away / asked < 0.15
 
 
 def test_it_never_shrinks_below_one() -> None:
     capacity = Capacity(4)
     for second in range(100):
-        capacity.asked_to_slow_down(began=second, now=second, retry_after_seconds=None)
+        capacity.asked_to_slow_down(now=second, retry_after_seconds=None)
     assert fill(capacity, 200) == 1
 
 
@@ -80,7 +121,7 @@ def test_the_breaker_opens_tries_one_and_closes() -> None:
     assert 1.6 <= capacity.wait_seconds(4) <= 2.4
     assert fill(capacity, 7) == 1
     assert capacity.failing_since == 1
-    capacity.answered()
+    capacity.answered(7)
     end_all(capacity, 8)
     assert not capacity.is_open
     assert fill(capacity, 8) == 200
@@ -89,8 +130,19 @@ def test_the_breaker_opens_tries_one_and_closes() -> None:
 def test_failures_between_answers_open_nothing() -> None:
     capacity = grown()
     for turn in range(1000):
-        capacity.failed(0, 1) if turn % 8 else capacity.answered()
+        capacity.failed(turn, turn) if turn % 8 else capacity.answered(turn)
     assert not capacity.is_open
+
+
+def test_requests_that_hung_and_time_out_together_open_nothing_while_later_ones_are_answered() -> None:
+    capacity = grown()
+    capacity.answered(10)
+    for _ in range(100):
+        capacity.failed(began=9, now=24)
+    assert not capacity.is_open
+    for _ in range(10):
+        capacity.failed(began=11, now=26)
+    assert capacity.is_open
 
 
 def test_twenty_refusals_in_a_row_are_hopeless_and_fewer_are_not() -> None:
@@ -98,7 +150,7 @@ def test_twenty_refusals_in_a_row_are_hopeless_and_fewer_are_not() -> None:
     for _ in range(19):
         capacity.refused()
     assert not capacity.is_hopeless
-    capacity.answered()
+    capacity.answered(-1)
     for _ in range(19):
         capacity.refused()
     assert not capacity.is_hopeless

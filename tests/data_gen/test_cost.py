@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,6 @@ def test_prices_are_exact() -> None:
     prices = Prices(usd_per_million_in=0.15, usd_per_million_out=0.6)
     assert prices.picousd(1_000_000, 0) == 0.15 * PICOUSD_PER_USD
     assert prices.picousd(3, 7) == 3 * 150_000 + 7 * 600_000
-    assert prices.times(0.5).picousd(0, 2) == 600_000
 
 
 def test_a_budget_without_a_price_is_refused_with_a_sentence() -> None:
@@ -126,6 +126,22 @@ def test_who_waits_for_money_and_goes_away_takes_none_along() -> None:
         assert budget.figures.reserved_usd == 0
 
     asyncio.run(act())
+
+
+def test_near_the_end_there_is_room_for_half_as_long_again_as_any_answer_so_far() -> None:
+    async def act() -> tuple[list[int], float]:
+        budget = Budget(1.5, Prices(usd_per_million_in=0, usd_per_million_out=1000))
+        limits: list[int] = []
+        with suppress(BudgetSpent):
+            while len(limits) < 100:
+                charge = await budget.charge(Request(Conversation.ask("Why?"), Sampling(max_new_tokens=1000)))
+                limits.append(charge.request.sampling.max_new_tokens)
+                charge.settle(Answer("So.", "stop", 7, 100))
+        return limits, budget.figures.spent_usd
+
+    limits, spent = asyncio.run(act())
+    assert limits == [1000] * 6 + [150] * 8
+    assert spent == pytest.approx(1.4)
 
 
 def test_what_was_spent_before_counts_and_so_does_what_a_killed_run_had_in_flight(tmp_path: Path) -> None:

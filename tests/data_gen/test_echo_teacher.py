@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 from data_gen.answers import SetAnswer, read_rubric, read_system_message, schema_of, set_reader
@@ -8,13 +9,16 @@ from data_gen.asking import Answer, Request
 from data_gen.chat import Conversation, Sampling
 from data_gen.echo_teacher import EchoTeacher
 from data_gen.hierarchy import Hierarchy
+from data_gen.interruptible import STOPPED
 from data_gen.records import Rubric
 
 ECHO = EchoTeacher(Hierarchy.load([Path(__file__).parents[2] / "assets" / "preferences.json"]))
 
 
 def ask(request: Request) -> Answer:
-    return asyncio.run(ECHO.ask(request))
+    answer = asyncio.run(ECHO.ask(request))
+    assert isinstance(answer, Answer)
+    return answer
 
 
 def test_it_fills_every_form_and_the_answer_is_a_function_of_the_request() -> None:
@@ -28,3 +32,17 @@ def test_it_fills_every_form_and_the_answer_is_a_function_of_the_request() -> No
         assert read_system_message(ask(Request(asked, sampling)))
     answer = ask(Request(Conversation.ask("Why?", "You are kind. Be it."), Sampling()))
     assert answer.text == "I was told: You are kind. You asked: Why? I only repeat; I am not a language model."
+
+
+def test_what_is_named_as_taken_is_not_drawn_again() -> None:
+    taken = " ".join(f"style: {leaf.subdimension} (any)" for leaf in ECHO._hierarchy.leaves.values())
+    free = taken.replace("style: clarity (any)", "")
+    for seed in range(20):
+        told = json.loads(ask(Request(Conversation.ask(free), Sampling(seed=seed), schema_of(SetAnswer))).text)
+        assert told["style"]["subdimension"] == "clarity"
+
+
+def test_it_can_be_stopped() -> None:
+    echo = EchoTeacher(ECHO._hierarchy)
+    echo.stop()
+    assert asyncio.run(echo.ask(Request(Conversation.ask("Why?"), Sampling()))) == STOPPED

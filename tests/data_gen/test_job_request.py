@@ -14,9 +14,17 @@ GOOD: dict[str, Any] = {"instructions": "asked.jsonl", "teacher": ["openai:m"]}
 def test_paths_mean_the_same_from_any_folder() -> None:
     request = AugmentRequest.read(**GOOD, against=["bench.jsonl"])
     assert request.instructions == Path("asked.jsonl").absolute()
+    on_hub = AugmentRequest.read(**GOOD | {"instructions": "hub:org/name@main:data/*.parquet"})
+    assert str(on_hub.instructions) == "hub:org/name@main:data/*.parquet"
     assert request.against == (Path("bench.jsonl").absolute(),)
     assert request.prompts is None
     assert AugmentRequest.read(**request.model_dump(mode="json")) == request
+
+
+def test_several_endpoints_of_one_model_can_be_named_in_one_spec() -> None:
+    one, other = "openai:a,b@http://127.0.0.1:1/v1", "openai:a,b@http://127.0.0.1:2/v1"
+    together = AugmentRequest.read(**GOOD | {"teacher": [f"{one},http://127.0.0.1:2/v1", "openai:m"]})
+    assert together.teacher == (one, other, "openai:m")
 
 
 @pytest.mark.parametrize(

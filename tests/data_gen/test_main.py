@@ -1,13 +1,10 @@
-"""`python -m data_gen`, as scripts see it: real processes, some of them killed."""
+"""`python -m data_gen`, as scripts see it: real processes."""
 
 from __future__ import annotations
 
 import json
-import os
-import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.augment_command import ROOT, command, run, write_instructions
 from tests.endpoint import Endpoint, endpoint
 from tests.teacher import ScriptedTeacher
-
-ROOT = Path(__file__).parents[2]
-KILLS = 3
 
 
 @pytest.fixture
@@ -35,23 +30,7 @@ def server(teacher: ScriptedTeacher) -> Iterator[Endpoint]:
 
 @pytest.fixture
 def asked(tmp_path: Path) -> Path:
-    lines = [json.dumps({"prompt": f"What is so special about the number {number}?"}) for number in range(24)]
-    (tmp_path / "asked.jsonl").write_text("\n".join(lines))
-    return tmp_path / "asked.jsonl"
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "data_gen", "augment", *map(str, arguments)]
-
-
-def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=120
-    )
-
-
-def dataset(out: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (out / "dataset").iterdir()}
+    return write_instructions(tmp_path / "asked.jsonl", 24)
 
 
 def test_json_is_all_that_stdout_holds(server: Endpoint, asked: Path, tmp_path: Path) -> None:
@@ -131,30 +110,6 @@ def test_help_is_quick_and_names_every_flag() -> None:
         assert flag in done.stdout
 
 
-def kill_at_random(arguments: list[Any], rng: random.Random, served: Endpoint, wanted: int) -> None:
-    process = subprocess.Popen(command(*arguments), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    goal = len(served.asked) + rng.randrange(5, max(6, wanted // (KILLS + 1)))
-    while len(served.asked) < goal and process.poll() is None:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-
-
-def test_killed_and_resumed_it_ends_with_the_bytes_of_an_undisturbed_run(
-    server: Endpoint, teacher: ScriptedTeacher, asked: Path, tmp_path: Path
-) -> None:
-    concurrency, answers = 8, 24 * 3 * 3
-    flags: list[Any] = ["--instructions", asked, "--teacher", f"openai:m@{server.url}", "--concurrency", concurrency]
-    assert run(*flags, "--out", tmp_path / "whole").returncode == 0
-    assert teacher.asked.total() == answers
-    for kill in range(KILLS):
-        kill_at_random([*flags, "--out", tmp_path / "killed"], random.Random(kill), server, answers)
-    done = run(*flags, "--out", tmp_path / "killed")
-    assert done.returncode == 0, done.stderr
-    assert dataset(tmp_path / "killed") == dataset(tmp_path / "whole")
-    assert teacher.asked.total() - 2 * answers <= KILLS * concurrency
-
-
 def test_ctrl_c_lets_what_is_in_flight_finish_and_writes_what_there_is(
     server: Endpoint, teacher: ScriptedTeacher, asked: Path, tmp_path: Path
 ) -> None:
@@ -175,3 +130,68 @@ def test_ctrl_c_lets_what_is_in_flight_finish_and_writes_what_there_is(
     assert 0 < end["rows"] < end["rows_wanted"]
     assert run(*flags).returncode == 0
     assert max(teacher.bodies.values()) == 1
+
+
+def test_a_budget_of_one_dollar_ends_within_a_tenth_of_it_and_never_above(
+    server: Endpoint, teacher: ScriptedTeacher, tmp_path: Path
+) -> None:
+    """A price at which one longest answer alone could cost 0.15 USD: near the end shorter ones are asked for."""
+    prices = ("--price-in", 15, "--price-out", 75)
+    asked = write_instructions(tmp_path / "asked.jsonl", 60)
+    flags = (
+        "--instructions",
+        asked,
+        "--teacher",
+        f"openai:m@{server.url}",
+        "--out",
+        tmp_path / "out",
+        "--json",
+        *prices,
+    )
+    (end,) = json.loads(run(*flags, "--budget-usd", 1, "--concurrency", 16).stdout)
+    assert end["state"] == "budget spent"
+    assert "The budget of 1 USD is used up" in end["reason"]
+    assert 0.9 < end["spent_usd"] + end["lost_usd"] <= 1.0
+    billed = (teacher.asked.total() * 7 * 15 + teacher.completion_tokens * 75) / 1e6
+    assert end["spent_usd"] == pytest.approx(billed, abs=1e-5)
+
+
+def test_echo_works_without_any_network(asked: Path, tmp_path: Path) -> None:
+    done = run("--instructions", asked, "--teacher", "echo:", "--out", tmp_path / "out", "--rubrics", "--json")
+    assert done.returncode == 0, done.stderr
+    (end,) = json.loads(done.stdout)
+    assert (end["state"], end["rows"], end["quarantined"]) == ("done", 72, 0)
+
+
+def test_a_pause_is_obeyed_and_ends_when_its_file_goes(
+    server: Endpoint, teacher: ScriptedTeacher, tmp_path: Path
+) -> None:
+    asked, out = write_instructions(tmp_path / "asked.jsonl", 400), tmp_path / "out"
+    flags = (
+        "--instructions",
+        asked,
+        "--teacher",
+        f"openai:m@{server.url}",
+        "--out",
+        out,
+        "--concurrency",
+        2,
+        "--sets",
+        1,
+    )
+    with subprocess.Popen(command(*flags), cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        while teacher.asked.total() < 60:
+            time.sleep(0.01)
+        (out / "pause").touch()
+        time.sleep(2.0)
+        paused_at = teacher.asked.total()
+        time.sleep(1.2)
+        assert teacher.asked.total() == paused_at
+        assert json.loads((out / "events.jsonl").read_text().splitlines()[-1])["is_paused"]
+        (out / "pause").unlink()
+        while teacher.asked.total() == paused_at and process.poll() is None:
+            time.sleep(0.01)
+        (out / "stop").touch()
+        assert process.wait(60) == 0
+    assert teacher.asked.total() > paused_at
+    assert json.loads((out / "exit.json").read_text())["state"] == "stopped"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import ClassVar
 
-from data_gen.asking import Asker
 from data_gen.augment import Grown, Unfinished
 from data_gen.echo_teacher import EchoTeacher
 from data_gen.hierarchy import Hierarchy
@@ -14,16 +14,20 @@ from data_gen.progress import Progress, in_a_sentence, watch
 from tests.data_gen.test_export import QUARANTINED
 from tests.sample_records import siblings
 
-ECHO: Asker = EchoTeacher(Hierarchy(dimensions=()))
+ECHO = EchoTeacher(Hierarchy(dimensions=()))
 
 
 class Told(OpenTeacher):
     """A teacher that remembers the wish to stop."""
 
     is_stopped = False
+    pauses: ClassVar[list[bool]] = []
 
     def stop(self) -> None:
         self.is_stopped = True
+
+    def pause(self, is_wished: bool) -> None:
+        self.pauses.append(is_wished)
 
 
 def counted() -> Progress:
@@ -57,11 +61,13 @@ def test_the_watch_tells_figures_and_the_newest_row_and_passes_on_the_wish_to_st
         await asyncio.sleep(1.2)
         assert not teacher.is_stopped
         (tmp_path / "stop").touch()
+        (tmp_path / "pause").touch()
         await asyncio.sleep(1.0)
         task.cancel()
         return teacher
 
     assert asyncio.run(watched()).is_stopped
+    assert Told.pauses == [False, True]
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert [event["event"] for event in events] == ["progress", "row", "progress"]
     assert events[1]["row"]["system"] == siblings("a")[0].system

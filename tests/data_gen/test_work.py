@@ -9,17 +9,18 @@ from typing import Any
 
 import pytest
 from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from data_gen.asking import Answer, Failure, Request
 from data_gen.chat import Conversation, Sampling
-from data_gen.cost import Budget
+from data_gen.cost import Budget, Prices
 from data_gen.errors import TeacherGone
 from data_gen.ledger import Ledger
 from data_gen.openai_completion import Address
 from data_gen.teacher import Limits, Teacher
 from data_gen.work import Outcome, Work, ask_all, each
 from tests.endpoint import Asked, Endpoint, endpoint, fails, says
+from tests.faulty_teacher import completion
 
 
 def questions(count: int) -> Iterator[Request]:
@@ -175,3 +176,27 @@ def test_a_bug_in_what_is_done_is_not_swallowed() -> None:
 
     with pytest.raises(ZeroDivisionError):
         asyncio.run(run())
+
+
+def test_an_answer_cut_by_the_end_of_the_money_is_paid_for_but_no_answer(path: Path) -> None:
+    async def cut_when_short(request: HttpRequest, asked: Asked) -> Response:
+        reply = completion("So.")
+        reply["usage"]["completion_tokens"] = 100
+        reply["choices"][0]["finish_reason"] = "stop" if asked.body["max_tokens"] == 1000 else "length"
+        return JSONResponse(reply)
+
+    async def act(limit_usd: float) -> tuple[list[Outcome], Budget]:
+        budget = Budget(limit_usd, Prices(usd_per_million_in=0, usd_per_million_out=1000))
+        requests = (Request(Conversation.ask(f"Why {n}?"), Sampling(max_new_tokens=1000)) for n in range(4))
+        async with Teacher("m", [Address(server.url)]) as teacher, Ledger(path) as ledger:
+            work = Work(teacher, ledger, budget)
+            return [Outcome(one, await work.ask(one)) for one in requests], budget
+
+    with endpoint(cut_when_short) as server:
+        outcomes, budget = asyncio.run(act(1.2))
+        # Three in full; the fourth has room for 150 tokens only.
+        assert [type(one.result) for one in outcomes] == [Answer, Answer, Answer, Failure]
+        assert budget.figures.spent_usd == pytest.approx(0.4)
+        outcomes, _ = asyncio.run(act(1.2))
+        assert [type(one.result) for one in outcomes] == [Answer] * 4
+        assert len(server.asked) == 5

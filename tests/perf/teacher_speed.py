@@ -31,7 +31,7 @@ FEW, MANY = 10_000, 100_000
 
 
 async def measure(say: Callable[[str], None], few: int = FEW, many: int = MANY) -> list[Line]:
-    """Return the table's lines; takes about six minutes on two cores, nearly all of it for the memory."""
+    """Return the table's lines; takes about three minutes on two quiet cores, mostly for the memory."""
     with teacher_server() as url, tempfile.TemporaryDirectory() as folder:
         bare: list[float] = []
         ours: list[float] = []

@@ -35,6 +35,18 @@ def test_a_comparison_survives_the_form(columns: list[Column], prompt: str, samp
     assert Form.of_comparison(comparison).comparison() == comparison
 
 
+@pytest.mark.parametrize(("typed", "seed"), [("", None), (None, None), (" 7 ", 7), (0, 0), ("9" * 30, 2**31 - 1)])
+def test_a_seed_is_a_number_or_nothing(typed: object, seed: int | None) -> None:
+    values = dict(zip(FIELD_NAMES, FILLED.values(), strict=True)) | {"seed": typed}
+    assert Form.of_values(list(values.values())).sampling.seed == seed
+
+
+def test_a_seed_in_words_is_refused_with_a_sentence() -> None:
+    values = dict(zip(FIELD_NAMES, FILLED.values(), strict=True)) | {"seed": "lucky"}
+    with pytest.raises(BadRequest, match="The seed is 'lucky': write a whole number"):
+        Form.of_values(list(values.values()))
+
+
 def test_along_systems_the_model_is_shared() -> None:
     assert FILLED.comparison().columns == (
         Column(model="echo:", system="Own A."),

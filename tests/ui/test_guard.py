@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.types import Message
 
-from janus_space.ui.guard import MAX_BODY_BYTES, Guard
+from janus_space.ui.guard import MAX_BODY_BYTES, MAX_UPLOAD_BYTES, UPLOAD_PATH, Guard
 from tests.running_app import RunningApp
 
 JOIN = "/gradio_api/queue/join"
@@ -62,7 +62,7 @@ def test_a_form_of_another_site_is_refused_even_without_an_origin(app: RunningAp
 @pytest.mark.parametrize(
     "path",
     [
-        "/gradio_api/upload",
+        "/upload",
         "/gradio_api/file=https://example.com/",
         "/gradio_api/proxy=https://example.com/",
         "/gradio_api/mcp/",
@@ -93,6 +93,32 @@ def test_no_file_of_this_machine_is_served(app: RunningApp, path: str) -> None:
 def test_a_body_that_is_too_large_is_refused_by_its_declared_length(app: RunningApp) -> None:
     assert ask(app, "POST", JOIN, {"Content-Length": str(MAX_BODY_BYTES + 1)}).status == 413
     assert ask(app, "POST", JOIN, {"Content-Length": "-1"}).status in (400, 413)
+
+
+def test_files_are_taken_from_the_own_page_only_and_up_to_a_size(app: RunningApp) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nhello\r\n--x--\r\n'
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert ask(app, "POST", UPLOAD_PATH, form, body).status == 200
+    assert ask(app, "POST", UPLOAD_PATH, form | {"Origin": "https://evil.example"}, body).status == 403
+    assert ask(app, "POST", UPLOAD_PATH, {"Content-Length": str(MAX_UPLOAD_BYTES + 1)}).status == 413
+
+
+def test_where_everybody_is_a_stranger_no_file_is_taken() -> None:
+    told: list[Message] = []
+
+    async def app_that_must_not_be_reached(*_: object) -> None:
+        raise AssertionError
+
+    async def nothing() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def tell(message: Message) -> None:
+        told.append(message)
+
+    for path in (UPLOAD_PATH, "/upload", f"{UPLOAD_PATH}_progress"):
+        scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"host", b"localhost")]}
+        asyncio.run(Guard(app_that_must_not_be_reached)(scope, nothing, tell))
+    assert [message["status"] for message in told if "status" in message] == [404] * 3
 
 
 def test_a_body_in_chunks_is_cut_off_at_the_cap() -> None:

@@ -146,7 +146,7 @@ def test_a_stop_tells_nothing_of_who_had_come_further(house: tuple[gr.Blocks, Vo
     async def ask_and_stop(form: Form) -> None:
         async for updates in visitor.run(form):
             if "The same words" in visitor.of_column(updates, 0):
-                await visitor.trigger("stop")
+                await visitor.trigger("stop_run")
 
     with ExitStack() as stack:
         replies = (says(TEXT), says(TEXT, words_per_second=10, seconds_before=0.3))

@@ -1,0 +1,77 @@
+"""`python -m janus_space.augment_worker FOLDER [--estimate-only]`: does the augment job of a folder.
+
+The same work as `python -m data_gen augment`, with two more ways to a teacher: keys that a visitor lent, which come
+through the environment, and an engine of its own for the models of this machine, which ends with the job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+from typing import Any
+
+from data_gen.errors import DataGenError
+from data_gen.job import augment
+from data_gen.job_folder import JobFolder
+from data_gen.job_request import AugmentRequest
+from data_gen.open_teacher import ECHO
+from data_gen.openai_completion import Address
+from data_gen.openai_spec import api_key_for, parse_openai_spec
+from janus_space.augment_order import ESTIMATE_ONLY, KEYS
+from janus_space.engine.process import EnginePool
+from janus_space.errors import SpaceError
+from janus_space.home import Home
+from trainer.errors import TrainerError
+from trainer.model_spec import ModelSpec
+
+
+def main(argv: list[str]) -> int:
+    """Do the job; what became of it stands in its folder."""
+    folder = JobFolder(Path(argv[0]))
+    request = AugmentRequest.model_validate_json((folder.path / "request.json").read_text("utf-8"))
+    keys = json.loads(os.environ.pop(KEYS, "{}"))
+    wishes = {name: path.read_bytes() for name in ("stop", "pause") if (path := folder.path / name).exists()}
+    with folder.begun(request.model_dump(mode="json")) as others_end:
+        if others_end is not None:
+            return 0
+        # A new start forgets the wishes of an earlier one, and with them what was wished since the supervisor began.
+        for name, wish in wishes.items():
+            (folder.path / name).write_bytes(wish)
+        try:
+            end = asyncio.run(_augment(request, folder, keys, is_estimate=ESTIMATE_ONLY in argv))
+        except (DataGenError, SpaceError, TrainerError) as error:
+            end = {"state": "failed", "reason": str(error)}
+        except OSError as error:
+            reason = f"Cannot write to {error.filename or folder.path} ({error.strerror}): make room, then resume it."
+            end = {"state": "failed", "reason": f"{reason} What was answered is kept."}
+        folder.log(end.get("reason") or f"{end['state'].capitalize()}.")
+        folder.finish(end)
+    return 0 if end["state"] != "failed" else 1
+
+
+async def _augment(
+    request: AugmentRequest, folder: JobFolder, keys: Mapping[str, str], is_estimate: bool
+) -> dict[str, Any]:
+    """Resolve the teachers first: an engine is held for as long as the job lasts, and ends with it."""
+    resolved: dict[str, tuple[str, Address]] = {}
+    home = Home.at(None)
+    with closing(EnginePool(home)) as engines:
+        async with AsyncExitStack() as held:
+            for spec in request.teacher:
+                if spec.startswith("openai:"):
+                    model, base_url = parse_openai_spec(spec)
+                    resolved[spec] = model, Address(base_url, api_key_for(base_url, keys))
+                elif spec != ECHO:
+                    local = ModelSpec.parse(spec)
+                    endpoint = await held.enter_async_context(engines.lease(local.base, "auto", folder.log))
+                    resolved[spec] = str(local), Address(endpoint.url, endpoint.token, "engine")
+            return await augment(request, folder, resolved.__getitem__, is_estimate)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
