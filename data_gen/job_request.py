@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -80,7 +80,7 @@ class AugmentRequest(Plan, CleaningRules):
         return self
 
     @classmethod
-    def read(cls, **fields: Any) -> AugmentRequest:
+    def read(cls, **fields: Any) -> Self:
         """Check fields as a person gives them; raise `BadRequest` with the first that does not fit."""
         try:
             return cls(**fields)

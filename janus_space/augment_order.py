@@ -20,8 +20,16 @@ KEYS = "JANUS_TEACHER_KEYS"
 ESTIMATE_ONLY = "--estimate-only"
 
 
-class AugmentOrder(AugmentRequest):
-    """What to grow, and how it is waited for."""
+class AugmentJob(AugmentRequest):
+    """What to grow, and by which model of this machine the rows are checked in the end."""
+
+    attribution_by: str | None = Field(
+        None, description="Model of this machine that tells at the end whose answer is whose, such as embedded:smollm2"
+    )
+
+
+class AugmentOrder(AugmentJob):
+    """A job, and how it is waited for."""
 
     out: Path | None = Field(
         None, description="Folder of the job; the same command on it goes on. Default: a new one in $JANUS_HOME/jobs"
@@ -30,16 +38,18 @@ class AugmentOrder(AugmentRequest):
     detach: bool = Field(False, description="Return at once; the job goes on by itself")
 
     @property
-    def request(self) -> AugmentRequest:
+    def request(self) -> AugmentJob:
         """Return what the job is, without where and how."""
-        return AugmentRequest(**self.model_dump(include=set(AugmentRequest.model_fields)))
+        return AugmentJob(**self.model_dump(include=set(AugmentJob.model_fields)))
 
 
-def check(request: AugmentRequest) -> None:
-    """Refuse a teacher that cannot be, before a folder is made for the job."""
+def check(request: AugmentJob) -> None:
+    """Refuse a teacher or a reader that cannot be, before a folder is made for the job."""
     # Imported here: the clients behind it cost a second that --help should not.
     from data_gen.open_teacher import ECHO
 
+    if request.attribution_by is not None:
+        ModelSpec.parse(request.attribution_by)
     for spec in request.teacher:
         kind = spec.partition(":")[0]
         if kind == "openai":
@@ -55,7 +65,7 @@ def check(request: AugmentRequest) -> None:
 
 def start_augment(
     jobs: Jobs,
-    request: AugmentRequest,
+    request: AugmentJob,
     folder: Path | None = None,
     *,
     is_estimate: bool = False,

@@ -22,7 +22,8 @@ from data_gen.job_request import AugmentRequest
 from data_gen.open_teacher import ECHO
 from data_gen.openai_completion import Address
 from data_gen.openai_spec import api_key_for, parse_openai_spec
-from janus_space.augment_order import ESTIMATE_ONLY, KEYS
+from janus_space import attribution
+from janus_space.augment_order import ESTIMATE_ONLY, KEYS, AugmentJob
 from janus_space.engine.process import EnginePool
 from janus_space.errors import SpaceError
 from janus_space.home import Home
@@ -33,7 +34,7 @@ from trainer.model_spec import ModelSpec
 def main(argv: list[str]) -> int:
     """Do the job; what became of it stands in its folder."""
     folder = JobFolder(Path(argv[0]))
-    request = AugmentRequest.model_validate_json((folder.path / "request.json").read_text("utf-8"))
+    request = AugmentJob.model_validate_json((folder.path / "request.json").read_text("utf-8"))
     keys = json.loads(os.environ.pop(KEYS, "{}"))
     wishes = {name: path.read_bytes() for name in ("stop", "pause") if (path := folder.path / name).exists()}
     with folder.begun(request.model_dump(mode="json")) as others_end:
@@ -55,7 +56,7 @@ def main(argv: list[str]) -> int:
 
 
 async def _augment(
-    request: AugmentRequest, folder: JobFolder, keys: Mapping[str, str], is_estimate: bool
+    request: AugmentJob, folder: JobFolder, keys: Mapping[str, str], is_estimate: bool
 ) -> dict[str, Any]:
     """Resolve the teachers first: an engine is held for as long as the job lasts, and ends with it."""
     resolved: dict[str, tuple[str, Address]] = {}
@@ -70,7 +71,22 @@ async def _augment(
                     local = ModelSpec.parse(spec)
                     endpoint = await held.enter_async_context(engines.lease(local.base, "auto", folder.log))
                     resolved[spec] = str(local), Address(endpoint.url, endpoint.token, "engine")
-            return await augment(request, folder, resolved.__getitem__, is_estimate)
+            plan = AugmentRequest(**request.model_dump(include=set(AugmentRequest.model_fields)))
+            end = await augment(plan, folder, resolved.__getitem__, is_estimate)
+            if end["state"] == "done" and request.attribution_by:
+                end |= await _attribution(request.attribution_by, folder, engines)
+            return end
+
+
+async def _attribution(spec: str, folder: JobFolder, engines: EnginePool) -> dict[str, Any]:
+    """Check whose answer is whose; the rows are made by then, so whatever goes wrong is told and ends nothing."""
+    try:
+        found = await attribution.attribute(folder.path / "dataset", spec, engines, folder.log)
+    except (DataGenError, SpaceError, TrainerError) as error:
+        folder.log(f"Whose answer is whose was not checked: {error}")
+        return {}
+    folder.log(f"{found.accuracy:.0%} of {found.n} answers fit their own message best, as {spec} reads them.")
+    return {"attribution": found.model_dump(mode="json")}
 
 
 if __name__ == "__main__":

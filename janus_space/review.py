@@ -26,10 +26,10 @@ from data_gen.export import describe, new_folder, write_tables
 from data_gen.findings import findings_of
 from data_gen.hierarchy import Hierarchy
 from data_gen.job import BUILT_IN_HIERARCHY
-from data_gen.job_request import AugmentRequest
 from data_gen.quality import report_on
 from data_gen.quality_page import as_markdown
 from data_gen.records import BenchRecord, GrownRecord, Quarantined
+from janus_space.augment_order import AugmentJob
 from trainer.storage import writing_to
 
 Decision = Literal["accept", "edit", "reject"]
@@ -169,7 +169,7 @@ class ReviewBook:
             StorageFailed: the disk is full or read-only
         """
         told = json.loads((self.dataset / "dataset.json").read_text("utf-8"))
-        request = AugmentRequest.model_validate_json((self.job / "request.json").read_text("utf-8"))
+        request = AugmentJob.model_validate_json((self.job / "request.json").read_text("utf-8"))
         hierarchy = Hierarchy.load([BUILT_IN_HIERARCHY, *request.hierarchy])
         counts = dict.fromkeys(("accept", "edit", "reject", "unreviewed"), 0)
         with writing_to(self.job, "JANUS_HOME"), new_folder(self.job / "reviewed") as folder:

@@ -14,6 +14,7 @@ from data_gen.open_teacher import LEDGER
 from data_gen.openai_spec import parse_openai_spec
 from data_gen.quality import QualityReport
 from data_gen.records import GrownRecord
+from janus_space import attribution
 from janus_space.augment_order import VERB, check, go_on, start_augment
 from janus_space.jobs import LIVE, Job, Jobs, Status
 from janus_space.review import ReviewBook
@@ -112,7 +113,7 @@ class _Shown:
         sectors = counted_sectors(quality_wording.coverage_counts(found.coverage))
         return {
             parts.report_panel: gr.update(visible=True),
-            parts.report: quality_wording.report(found),
+            parts.report: quality_wording.report(found, attribution.read(path.parent)),
             parts.picture: gr.HTML(sectors=sectors),
         }
 

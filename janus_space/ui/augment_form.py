@@ -13,7 +13,7 @@ import gradio as gr
 
 from data_gen.cleaning import CleaningRules
 from data_gen.errors import BadRequest
-from data_gen.job_request import AugmentRequest
+from janus_space.augment_order import AugmentJob
 from janus_space.ui import augment_wording, wording
 from janus_space.ui.augment_input import FILE_TYPES, Given, columns_of
 from janus_space.ui.events import listen
@@ -25,7 +25,7 @@ from janus_space.ui.models_panel import model_choices
 KNOBS: tuple[str, ...] = ("sets", "concurrency", "seed", "budget_usd", "price_in", "price_out")
 MORE_KNOBS: tuple[str, ...] = (
     *("pairs", "transport", "requests_per_minute", "tokens_per_minute", "timeout_seconds", "max_characters"),
-    *("rubrics", "drop_near_duplicates", "drop_unsafe"),
+    *("attribution_by", "rubrics", "drop_near_duplicates", "drop_unsafe"),
 )
 LABELS = {
     "sets": "People",
@@ -38,6 +38,7 @@ LABELS = {
     "transport": "How it is asked",
     "requests_per_minute": "Requests a minute, at most",
     "tokens_per_minute": "Tokens a minute, at most",
+    "attribution_by": "Whose answer is whose, read by",
     "rubrics": "Write scoring rubrics",
     "drop_near_duplicates": "Leave out near duplicates",
     "drop_unsafe": "Leave out what looks unsafe",
@@ -90,16 +91,16 @@ class AugmentForm:
             "file": Given(file=Path(file) if file else None, column=column or None),
             "hub": Given(hub=(hub or "").strip()),
         }.get(source, Given(paste=paste or ""))
-        return cls(instructions, teacher or "", name or "", given(AugmentRequest, (*KNOBS, *MORE_KNOBS), knobs))
+        return cls(instructions, teacher or "", name or "", given(AugmentJob, (*KNOBS, *MORE_KNOBS), knobs))
 
     @property
     def rules(self) -> CleaningRules:
         return CleaningRules(**{name: self.knobs[name] for name in CleaningRules.model_fields if name in self.knobs})
 
-    def request(self, instructions: str, reuse: tuple[Path, ...] = ()) -> AugmentRequest:
+    def request(self, instructions: str, reuse: tuple[Path, ...] = ()) -> AugmentJob:
         """Make the request; raise `BadRequest` in the words of the form."""
         try:
-            return AugmentRequest.read(
+            return AugmentJob.read(
                 instructions=instructions,
                 teacher=tuple(self.teacher.split()),
                 reuse=reuse,
@@ -116,8 +117,8 @@ class AugmentForm:
         """Write the form as a command, word by word."""
         told = {"instructions": self.given.name, "teacher": tuple(self.teacher.split()) or ("SPEC",)}
         told |= {"prompt_column": self.given.column} | self.knobs
-        words = flags(told, AugmentRequest)
-        return ["python -m janus_space augment", *map(shlex.quote, words), "--out", shlex.quote(self.name) or "FOLDER"]
+        words = flags(told, AugmentJob)
+        return ["python -m janus_space augment", *map(shlex.quote, words), "--out", shlex.quote(self.name or "FOLDER")]
 
 
 _EMPTY = AugmentForm(Given(), "echo:", "", {})
@@ -208,7 +209,7 @@ def _build_teacher(house: House) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr
 
 
 def _build_knobs() -> list[Any]:
-    fields = AugmentRequest.model_fields
+    fields = AugmentJob.model_fields
     gr.HTML("<h3>How much</h3>")
     with gr.Row(elem_classes="knobs"):
         first = [field_of(name, fields[name], LABELS[name], min_width=150) for name in KNOBS]

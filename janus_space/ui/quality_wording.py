@@ -8,13 +8,14 @@ from html import escape
 from data_gen.figures import Coverage, Spread
 from data_gen.preferences import DIMENSIONS, Dimension, TreeCount
 from data_gen.quality import QualityReport
+from janus_space.attribution import Attribution
 from janus_space.ui.leaderboard_wording import spoken
 
 _MOST_SUBDIMENSIONS = 24
 """Drawn for each dimension; a teacher that invents them makes more than a picture can hold."""
 
 
-def report(found: QualityReport) -> str:
+def report(found: QualityReport, attribution: Attribution | None = None) -> str:
     """Write the figures of a dataset, each with how to read it."""
     return (
         f"<h3>Quality of {found.rows:,} rows from {found.instructions:,} instructions</h3>"
@@ -33,7 +34,19 @@ def report(found: QualityReport) -> str:
             (_coverage_row(name, one) for name, one in found.coverage.items()),
         )
         + "<p class='hint'>Evenness is 1 where every known subdimension is chosen equally often.</p>"
+        + _attributed(attribution)
         + f"<ul class='noticed'>{''.join(f'<li>{escape(line)}</li>' for line in _to_look_at(found))}</ul>"
+    )
+
+
+def _attributed(found: Attribution | None) -> str:
+    if found is None:
+        return ""
+    verdict = "as it should be" if found.is_kept else f"less than the {found.at_least:.0%} of data worth training on"
+    return (
+        f"<p><b>{found.accuracy:.0%}</b> of {found.n} answers fit their own system message better than those of their"
+        f" siblings, as {escape(found.model)} reads them: {verdict}. Their own message makes them"
+        f" {found.margin:+.3f} nats a token likelier ({found.margin_ci[0]:.3f} to {found.margin_ci[1]:.3f}).</p>"
     )
 
 

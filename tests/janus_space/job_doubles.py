@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from data_gen.job_request import AugmentRequest
+from janus_space.augment_order import AugmentJob
 from janus_space.jobs import Job
 from tests.endpoint import Asked, Endpoint, endpoint, says
 from tests.teacher import ScriptedTeacher, answer
@@ -47,9 +47,9 @@ def instructions(folder: Path, count: int = 8) -> Path:
     return path
 
 
-def order(path: Path, teacher: str, **more: Any) -> AugmentRequest:
+def order(path: Path, teacher: str, **more: Any) -> AugmentJob:
     """Ask for two rows an instruction, a few requests at a time."""
-    return AugmentRequest(**{"instructions": path, "teacher": (teacher,), "sets": 2, "concurrency": 2, **more})
+    return AugmentJob(**{"instructions": path, "teacher": (teacher,), "sets": 2, "concurrency": 2, **more})
 
 
 def wait_until(happens: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:

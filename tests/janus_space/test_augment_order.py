@@ -3,13 +3,12 @@ from __future__ import annotations
 import pytest
 
 from data_gen.errors import BadRequest, DataGenError
-from data_gen.job_request import AugmentRequest
-from janus_space.augment_order import AugmentOrder, check
+from janus_space.augment_order import AugmentJob, AugmentOrder, check
 from trainer.errors import TrainerError
 
 
-def asked(*teacher: str) -> AugmentRequest:
-    return AugmentRequest(instructions="x.txt", teacher=teacher)
+def asked(*teacher: str) -> AugmentJob:
+    return AugmentJob(instructions="x.txt", teacher=teacher)
 
 
 @pytest.mark.parametrize("spec", ["echo:", "openai:m", "openai:m@http://127.0.0.1:1/v1", "embedded:smollm2", "hf:a/b"])
@@ -30,4 +29,4 @@ def test_a_refusal_says_what_to_write() -> None:
 
 def test_an_order_is_a_request_with_where_and_how() -> None:
     order = AugmentOrder(instructions="x.txt", teacher=("echo:",), sets=2, out="somewhere", detach=True)
-    assert order.request == AugmentRequest(instructions="x.txt", teacher=("echo:",), sets=2)
+    assert order.request == AugmentJob(instructions="x.txt", teacher=("echo:",), sets=2)

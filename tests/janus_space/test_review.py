@@ -8,8 +8,8 @@ import pytest
 
 from data_gen.__main__ import run_augment
 from data_gen.errors import BadRequest
-from data_gen.job_request import AugmentRequest
 from data_gen.records import GrownRecord
+from janus_space.augment_order import AugmentJob
 from janus_space.review import ReviewBook, digest
 from tests.janus_space.job_doubles import instructions
 
@@ -18,7 +18,7 @@ from tests.janus_space.job_doubles import instructions
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a job's folder with 3 instructions × 2 sets, rubrics included."""
     folder = tmp_path_factory.mktemp("review")
-    asked = AugmentRequest(instructions=str(instructions(folder, 3)), teacher=("echo:",), sets=2, rubrics=True)
+    asked = AugmentJob(instructions=str(instructions(folder, 3)), teacher=("echo:",), sets=2, rubrics=True)
     run_augment(asked, folder / "job")
     return folder / "job"
 

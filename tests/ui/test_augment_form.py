@@ -6,7 +6,7 @@ import gradio as gr
 import pytest
 
 from data_gen.errors import BadRequest
-from data_gen.job_request import AugmentRequest
+from janus_space.augment_order import AugmentJob
 from janus_space.devices import Machine
 from janus_space.engine.process import EnginePool
 from janus_space.home import Home
@@ -28,7 +28,7 @@ def test_the_form_as_laid_out_reads_as_the_requests_defaults(janus_home: Path) -
         view = build_form(house)
     form = AugmentForm.of_values([field.value for field in view.fields])
     assert form.given.is_empty
-    assert form.request("x.txt") == AugmentRequest(instructions="x.txt", teacher=("echo:",))
+    assert form.request("x.txt") == AugmentJob(instructions="x.txt", teacher=("echo:",))
     assert LABELS.keys() == {*KNOBS, *MORE_KNOBS}
     assert view.key.type == "password"
     assert view.key not in view.fields
@@ -60,6 +60,6 @@ def test_the_command_says_the_same() -> None:
     ],
 )
 def test_only_the_chosen_source_counts(source: str, given: Given) -> None:
-    rest = [AugmentRequest.model_fields[name].default for name in (*KNOBS, *MORE_KNOBS)]
+    rest = [AugmentJob.model_fields[name].default for name in (*KNOBS, *MORE_KNOBS)]
     form = AugmentForm.of_values([source, "One?", "/x/y.csv", " hub:org/name ", "q", "echo:", "", *rest])
     assert form.given == given

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import gradio as gr
 
-from data_gen.job_request import AugmentRequest
+from janus_space.augment_order import AugmentJob
 from janus_space.ui.fields import field_of, flags, given
 
-FIELDS = AugmentRequest.model_fields
+FIELDS = AugmentJob.model_fields
 
 
 def test_a_component_has_its_range_default_and_description_from_the_field() -> None:
@@ -26,10 +26,10 @@ def test_a_component_has_its_range_default_and_description_from_the_field() -> N
 
 def test_what_is_left_empty_is_left_to_the_default() -> None:
     names = ("sets", "budget_usd", "price_in", "rubrics")
-    assert given(AugmentRequest, names, [4.0, "", None, False]) == {"sets": 4, "rubrics": False}
+    assert given(AugmentJob, names, [4.0, "", None, False]) == {"sets": 4, "rubrics": False}
 
 
 def test_flags_are_those_that_differ_from_the_default() -> None:
     asked = {"sets": 3, "seed": 7, "rubrics": True, "drop_unsafe": False, "teacher": ("a", "b"), "budget_usd": "1.5"}
-    words = flags(asked, AugmentRequest)
+    words = flags(asked, AugmentJob)
     assert words == ["--seed", "7", "--rubrics", "--teacher", "a", "b", "--budget-usd", "1.5"]
