@@ -64,6 +64,28 @@ def render(tokenizer: Any, messages: ChatMessages, add_generation_prompt: bool =
     return Rendered(text, tokenizer(text, add_special_tokens=False)["input_ids"], system_role)
 
 
+def render_answer(tokenizer: Any, messages: ChatMessages, answer: str) -> list[int]:
+    """Return the tokens of an answer to `messages`, up to and with the end of the turn: what a model is to write.
+
+    Raises:
+        TemplateFailed: the template rewrites the question once it is answered, so it cannot be trained as it is asked
+    """
+    shown, _ = fold_system(tokenizer, messages)
+    asked = _apply(tokenizer, shown, True)
+    answered = _apply(tokenizer, [*shown, _message("assistant", answer)], False)
+    if not answered.startswith(asked):
+        raise TemplateFailed(
+            "The model's chat template writes a question differently once it is answered, so what is trained would not"
+            " be what is asked: choose another model."
+        )
+    # What a template writes behind the end of a turn, usually a line break, is never generated.
+    text = answered[len(asked) :].rstrip()
+    if not text.endswith(tuple(tokenizer.added_tokens_encoder)):  # the model would never learn to stop
+        text += tokenizer.eos_token
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
 def fold_system(tokenizer: Any, messages: ChatMessages) -> tuple[ChatMessages, SystemRole]:
     """Return the messages in the form that this template takes, and what became of the system message.
 

@@ -16,6 +16,10 @@ TrainerError
     └── OutOfMemory      the device's memory was too small for it
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class TrainerError(Exception):
     """Root of everything this engine raises on purpose; the text is fit to be shown to a user."""
@@ -70,4 +74,8 @@ class TrainingFailed(TrainerError):
 
 
 class OutOfMemory(TrainingFailed):
-    """The run needs more memory than the device has."""
+    """The run needs more memory than the device has; `cure` holds options that make it smaller."""
+
+    def __init__(self, message: str, cure: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.cure = cure

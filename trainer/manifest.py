@@ -12,8 +12,10 @@ MANIFEST = "manifest.json"
 
 def write_manifest(folder: Path) -> None:
     """Describe every file of the folder; call it when nothing more will be written."""
-    files = {file.name: _describe(file) for file in sorted(folder.iterdir())}
-    (folder / MANIFEST).write_text(json.dumps({"files": files}, indent=1))
+    files = {name: _describe(folder / name) for name in _files(folder)}
+    unfinished = folder / f".{MANIFEST}"
+    unfinished.write_text(json.dumps({"files": files}, indent=1))
+    unfinished.rename(folder / MANIFEST)  # a kill leaves no half of it
 
 
 def damaged_file(folder: Path) -> Path | None:
@@ -26,7 +28,7 @@ def damaged_file(folder: Path) -> Path | None:
     manifest = folder / MANIFEST
     try:
         files: dict[str, Any] = json.loads(manifest.read_text())["files"]
-        present = {file.name for file in folder.iterdir()} - {MANIFEST}
+        present = set(_files(folder)) - {MANIFEST}
         if not files or (odd := present ^ files.keys()):
             return folder / min(odd) if files else manifest
         # Sizes first: a truncated file is found without reading the others.
@@ -42,6 +44,10 @@ def sha256_of(file: Path) -> str:
     """Hash a file without holding it in memory."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
 
 
 def _describe(file: Path) -> dict[str, Any]:

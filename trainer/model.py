@@ -11,7 +11,13 @@ from typing import Literal, NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from trainer import embedded
@@ -31,13 +37,14 @@ class LoadedModel(NamedTuple):
     """A base in memory.
 
     `folder_or_repo` is how an adapter trained on it names its base: the Hub's id where there is one. `revision` is the
-    commit it was pinned to, None for what does not come from the Hub.
+    commit it was pinned to, None for what does not come from the Hub. `folder` is where its files lie here.
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     folder_or_repo: str
     revision: str | None
+    folder: Path
 
 
 class AdapterConfig(BaseModel):
@@ -58,10 +65,11 @@ def load_base(
     device: str,
     say: Callable[[str], None],
     attn_implementation: str | None = None,
+    quantization_config: BitsAndBytesConfig | None = None,
 ) -> LoadedModel:
     """Load the weights and tokenizer that `spec` names, without its adapter, ready to answer.
 
-    fp32 on a CPU (bfloat16 is slower on most, and fp32 is the reference), bfloat16 on a GPU.
+    fp32 on a CPU (bfloat16 is slower on most, and fp32 is the reference), bfloat16 on a GPU; fewer bits on request.
 
     Raises:
         ModelNotFound, ModelRefused, ModelCorrupt, ModelTooLarge, StorageFailed
@@ -71,9 +79,23 @@ def load_base(
     tokenizer = _load_tokenizer(folder, spec)
     if not tokenizer.chat_template and spec.adapter is None:
         say(f"{spec.base} has no chat template, so it cannot be asked as a chat")
-    model = _load_weights(folder, spec, device, attn_implementation)
+    model = _load_weights(folder, spec, device, attn_implementation, quantization_config)
     model.config._name_or_path = folder_or_repo  # else peft and cards record the folder of this machine's cache
-    return LoadedModel(model, tokenizer, folder_or_repo, commit)
+    return LoadedModel(model, tokenizer, folder_or_repo, commit, folder)
+
+
+def load_tokenizer(spec: ModelSpec, models_dir: Path, say: Callable[[str], None]) -> PreTrainedTokenizerBase:
+    """Load the tokenizer alone; of a model on the Hub, its weights are not fetched for that.
+
+    Raises:
+        ModelNotFound, ModelRefused, ModelCorrupt, StorageFailed
+    """
+    if spec.kind == "hf":
+        commit = resolve_commit(spec.name, spec.revision)
+        folder = fetch(spec.name, commit, CONFIG_PATTERNS)
+        _check_model(folder, spec)
+        return _load_tokenizer(folder, spec)
+    return _load_tokenizer(_model_folder(spec, models_dir, say)[0], spec)
 
 
 def adapter_folder(adapter: str, say: Callable[[str], None]) -> Path:
@@ -155,7 +177,13 @@ def _load_tokenizer(folder: Path, spec: ModelSpec) -> PreTrainedTokenizerBase:
         ) from error
 
 
-def _load_weights(folder: Path, spec: ModelSpec, device: str, attn_implementation: str | None) -> PreTrainedModel:
+def _load_weights(
+    folder: Path,
+    spec: ModelSpec,
+    device: str,
+    attn_implementation: str | None,
+    quantization_config: BitsAndBytesConfig | None,
+) -> PreTrainedModel:
     if not any(folder.glob("model*.safetensors")):
         raise ModelRefused(
             f"{spec.base} holds no safetensors weights, and other formats are never read because they can run code:"
@@ -166,7 +194,9 @@ def _load_weights(folder: Path, spec: ModelSpec, device: str, attn_implementatio
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.bfloat16 if on_gpu else torch.float32,
-            device_map={"": device} if on_gpu else None,  # straight to the GPU, not through the main memory
+            # straight to the GPU, not through the main memory; bitsandbytes asks for a map even on a CPU
+            device_map={"": device} if on_gpu or quantization_config is not None else None,
+            quantization_config=quantization_config,
             attn_implementation=attn_implementation,
             trust_remote_code=False,
             use_safetensors=True,

@@ -15,14 +15,11 @@ from tests.contracts.tree import PACKAGES, ROOT, imports, parsed, source_files
 
 PIN = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(\[[\w,]+\])?==(?P<version>[\w.]+)\s+#\s*(?P<reason>\S.*)")
 
-# Pinned, though nothing of ours imports it yet.
+# Pinned, though nothing of ours imports it.
 NOT_IMPORTED = {
     "accelerate": "transformers asks for it to read GGUF files, trl to train",
     "gguf": "transformers asks for it to read GGUF files",
-    "peft": "adapters are read in its format, and the tests compare with what it computes",
-    "bitsandbytes": "the room that trains comes later; the list of packages is fixed",
-    "datasets": "the rooms that augment and train come later; the list of packages is fixed",
-    "trl": "the room that trains comes later; the list of packages is fixed",
+    "bitsandbytes": "transformers asks for it to hold weights in 4 bits",
 }
 
 

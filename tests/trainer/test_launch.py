@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.commands.launch import launch_command_parser
+
+from trainer.__main__ import run_train
+from trainer.config import TrainConfig
+from trainer.errors import BadConfig
+from trainer.launch import accelerate_config, machine_commands, worker_command
+
+MODELS = Path("models")
+
+
+def config(**options: Any) -> TrainConfig:
+    given = {"method": "sft", "model": "path:models/tiny", "dataset": "rows.jsonl", "device": "cuda", "bf16": True}
+    return TrainConfig.read(given | options)
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def test_one_process_is_run_directly(tmp_path: Path) -> None:
+    argv = worker_command(config(), tmp_path, MODELS)
+    assert argv[1:] == ["-m", "trainer.worker", str(tmp_path), "--models", "models"]
+
+
+def test_several_on_a_cpu_are_started_by_torchrun(tmp_path: Path) -> None:
+    argv = worker_command(config(device="cpu", bf16=False, num_processes=4, num_machines=2), tmp_path, MODELS)
+    assert argv[1:3] == ["-m", "torch.distributed.run"]
+    told = dict(zip(argv[3::2], argv[4::2], strict=False))
+    assert (told["--nnodes"], told["--nproc_per_node"], told["--rdzv_backend"]) == ("2", "2", "c10d")
+
+
+@pytest.mark.parametrize("strategy", ["fsdp", "deepspeed"])
+def test_sharding_on_a_cpu_is_refused_with_a_sentence(tmp_path: Path, strategy: str) -> None:
+    with pytest.raises(BadConfig, match=f"{strategy} shares weights among GPUs and is ignored in silence on a CPU"):
+        worker_command(config(device="cpu", bf16=False, num_processes=2, strategy=strategy), tmp_path, MODELS)
+
+
+@pytest.mark.parametrize(("strategy", "kind"), [("ddp", "MULTI_GPU"), ("fsdp", "FSDP"), ("deepspeed", "DEEPSPEED")])
+def test_accelerate_reads_what_is_written_for_gpus(tmp_path: Path, strategy: str, kind: str) -> None:
+    """Held against accelerate's own reader and parser: it refuses keys that it does not know."""
+    asked = config(num_processes=8, num_machines=2, machine_rank=1, strategy=strategy, main_process_ip="10.0.0.5")
+    file = tmp_path / "1-accelerate.yaml"
+    file.write_text(accelerate_config(asked))
+    read = load_config_from_file(str(file))
+    assert (str(read.distributed_type).rpartition(".")[2], read.num_processes, read.num_machines) == (kind, 8, 2)
+    argv = worker_command(asked, tmp_path, MODELS)
+    assert argv[1:3] == ["-m", "accelerate.commands.launch"]
+    parsed = launch_command_parser().parse_args(argv[3:])
+    assert (parsed.config_file, parsed.machine_rank, parsed.module) == (str(file), 1, True)
+    assert parsed.training_script == "trainer.worker"
+    if strategy == "fsdp":
+        assert yaml.safe_load(file.read_text())["fsdp_config"]["fsdp_version"] == 2
+
+
+def test_each_machine_gets_its_own_command() -> None:
+    commands = machine_commands(config(num_processes=4, num_machines=2), ["config.yaml", "--out", "job"])
+    assert [one[-4:] for one in commands] == [["--out", "job", "--machine-rank", rank] for rank in ("0", "1")]
+
+
+def run(config_file: Path, out: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "trainer", "train", str(config_file), "--out", str(out), *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def losses(out: Path) -> list[tuple[int, float]]:
+    events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
+    return [(event["step"], event["loss"]) for event in events if event["event"] == "step"]
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(400)
+def test_two_machines_lose_what_one_loses(tiny: dict[str, Path], collection: Path, tmp_path: Path) -> None:
+    """Two agents of torchrun on loopback with gloo, against one machine with two processes, and against one process."""
+    values: dict[str, Any] = {
+        "method": "sft",
+        "model": f"path:{tiny['llama']}",
+        "dataset": str(collection),
+        "max_steps": 4,
+        "learning_rate": 0.001,
+        "save_steps": 2,
+        "per_device_train_batch_size": 2,
+        "train_sampling_strategy": "sequential",
+        "device": "cpu",
+        "num_processes": 2,
+        "held_out_instructions": 2,
+        "roundtrip_prompts": 3,
+    }
+    shapes: dict[str, dict[str, Any]] = {"one": {}, "two": {"num_machines": 2}}
+    for name, shape in shapes.items():
+        told = values | shape | {"main_process_port": free_port()}
+        (tmp_path / f"{name}.yaml").write_text("".join(f"{key}: {json.dumps(told[key])}\n" for key in told))
+    for name in shapes:
+        ranks = [["--machine-rank", "1"], []] if name == "two" else [[]]
+        started = [run(tmp_path / f"{name}.yaml", tmp_path / name, *rank) for rank in ranks]
+        for process in started:
+            _, said = process.communicate(timeout=150)
+            assert process.returncode == 0, said[-3000:]
+    assert losses(tmp_path / "two") == losses(tmp_path / "one")
+    alone = values | {"num_processes": 1, "per_device_train_batch_size": 4}
+    run_train(TrainConfig.read(alone), tmp_path / "alone")
+    for (_, together), (_, alone) in zip(losses(tmp_path / "one"), losses(tmp_path / "alone"), strict=True):
+        assert together == pytest.approx(alone, rel=1e-4)
+    assert (tmp_path / "two" / "adapter" / "adapter_model.safetensors").exists()
+    assert json.loads((tmp_path / "two" / "exit.json").read_text())["state"] == "done"
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(300)
+def test_nobody_goes_on_when_the_launcher_is_killed(tiny: dict[str, Path], collection: Path, tmp_path: Path) -> None:
+    values: dict[str, Any] = {
+        "method": "sft",
+        "model": f"path:{tiny['llama']}",
+        "dataset": str(collection),
+        "max_steps": 100_000,
+        "save_steps": 50_000,
+        "steerability_steps": 0,
+        "device": "cpu",
+        "num_processes": 2,
+        "main_process_port": free_port(),
+    }
+    (tmp_path / "run.yaml").write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in values.items()))
+    launcher = run(tmp_path / "run.yaml", tmp_path / "job")
+    deadline = time.monotonic() + 120
+    events = tmp_path / "job" / "events.jsonl"
+    while not (events.exists() and '"event": "step"' in events.read_text()):
+        assert time.monotonic() < deadline
+        assert launcher.poll() is None
+        time.sleep(0.2)
+    family = psutil.Process(launcher.pid).children(recursive=True)
+    assert len(family) >= 3  # torchrun and its two
+    launcher.kill()
+    launcher.communicate(timeout=60)
+    _, alive = psutil.wait_procs(family, timeout=90)
+    assert not alive

@@ -1,0 +1,1 @@
+"""The four ways to train, each a file that reads from top to bottom."""

@@ -1,0 +1,55 @@
+"""A reward model: one number a text, higher for the answer that fits the system message.
+
+The paper's model was trained in two stages: on multifaceted pairs, and from there on pairs of general helpfulness. Here
+the second stage is a second run whose `model` ends with the first one's adapter, which is then trained further.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import PreTrainedTokenizerBase, TrainerCallback
+from trl import RewardConfig, RewardTrainer
+
+from trainer.config import TrainConfig
+from trainer.recipes.arguments import LENGTH, training_arguments, with_lengths
+
+
+def reward(
+    config: TrainConfig,
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    columns: dict[str, list[list[int]]],
+    output_dir: str,
+    callbacks: list[TrainerCallback],
+    peft_config: LoraConfig | None = None,
+) -> RewardTrainer:
+    """Make the trainer of a model with a score head from columns of token ids."""
+    arguments = RewardConfig(
+        **training_arguments(config, output_dir),
+        max_length=None,  # rows were cut when they were rendered
+        center_rewards_coefficient=config.center_rewards_coefficient,
+    )
+    return _RewardTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_dict(with_lengths(whole_texts(columns))),
+        processing_class=tokenizer,
+        peft_config=peft_config,
+        callbacks=callbacks,
+    )
+
+
+class _RewardTrainer(RewardTrainer):
+    def _set_signature_columns_if_needed(self) -> None:
+        self._signature_columns = ["chosen_ids", "rejected_ids", LENGTH]
+
+
+def whole_texts(columns: dict[str, list[list[int]]]) -> dict[str, list[list[int]]]:
+    """Join prompts and answers: a reward model reads both."""
+    return {
+        name: [prompt + answer for prompt, answer in zip(columns["prompt_ids"], columns[name], strict=True)]
+        for name in ("chosen_ids", "rejected_ids")
+    }
