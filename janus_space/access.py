@@ -55,7 +55,7 @@ EVENTS: dict[str, Role] = {
     "grid_export_csv": Role.ANON,
     "compare": Role.ANON,
     "steer": Role.OWNER,  # it reads a file of this machine
-    **dict.fromkeys(("augment", "jobs", "stop", "resume"), Role.OWNER),  # long work, at the house's expense
+    **dict.fromkeys(("augment", "train", "jobs", "stop", "resume"), Role.OWNER),  # long work, at the house's expense
     **{f"augment_{what}": Role.OWNER for what in ("open", "poll", "pick", "stop", "pause", "resume", "kill")},
     **{
         f"augment_{what}": Role.OWNER
@@ -66,6 +66,12 @@ EVENTS: dict[str, Role] = {
         for what in ("pick", "focus", "which", "earlier", "later", "save", "cancel")
     },
     **{f"augment_{what}": Role.OWNER for what in ("download", "download_reviewed", "save_file", "save_reviewed")},
+    **{f"train_{what}": Role.OWNER for what in ("open", "poll", "pick", "stop", "pause", "resume", "kill")},
+    **{
+        f"train_{what}": Role.OWNER
+        for what in ("enter", "upload", "preset", "config", "xray", "start", "look_at_job", "use", "use_go")
+    },
+    **{f"train_{what}": Role.OWNER for what in ("try", "try_go")},
     "compose_open": Role.ANON,
     "compose_pick": Role.ANON,
     "compose_allow_more": Role.ANON,

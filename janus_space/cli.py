@@ -30,9 +30,17 @@ if TYPE_CHECKING:
 
 # A conversation is data, not a flag: the API and the exported script bear it.
 _NOT_FLAGS = {"history"}
-_POSITIONAL = {"job"}
+_POSITIONAL = {"job", "config"}
 _SEVERAL = {"model": "SPEC", "teacher": "SPEC", "hierarchy": "FILE", "against": "FILE", "reuse": "FOLDER"}
-_METAVARS = {**_SEVERAL, "data": "FILE", "instructions": "FILE", "prompts": "FOLDER", "out": "FOLDER", "job": "JOB"}
+_METAVARS = {
+    **_SEVERAL,
+    "config": "CONFIG.yaml",
+    "data": "FILE",
+    "instructions": "FILE",
+    "prompts": "FOLDER",
+    "out": "FOLDER",
+    "job": "JOB",
+}
 _SECONDS_BETWEEN_NEWS = 5.0
 # What a model says must not move the cursor or rename the window.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -228,6 +236,7 @@ _LISTENERS: dict[str, Callable[[bool], Callable[..., None]]] = {
     "compare": lambda as_json: _progress if as_json else Printer(),
     "steer": SteerPrinter,
     "augment": lambda _: _tell,
+    "train": lambda _: _tell,
     "resume": lambda _: _tell,
     "stop": lambda _: _tell,
     "jobs": lambda as_json: _tell if as_json else _say,

@@ -13,6 +13,7 @@ from data_gen.errors import BadRequest
 from data_gen.source import is_on_hub
 from janus_space.augment_order import AugmentOrder, check, start_augment
 from janus_space.jobs import Job, Jobs
+from janus_space.training import TrainOrder, check_dataset, load_config, start_train
 
 if TYPE_CHECKING:
     from janus_space.models import Models
@@ -21,6 +22,7 @@ Tell = Callable[[str], None]
 Row = Mapping[str, Any]
 
 _LOOK_EVERY_SECONDS = 0.3
+_PROGRESS = ("progress", "step")
 
 
 class JobsRequest(BaseModel):
@@ -52,6 +54,15 @@ async def augment(order: AugmentOrder, models: Models, tell: Tell | None = None)
     if not (is_on_hub(order.instructions) or Path(order.instructions).is_file()):
         raise BadRequest(f"There is no file {order.instructions}: name the file that holds the instructions.")
     job = await asyncio.to_thread(start_augment, jobs, order.request, order.out, is_estimate=order.estimate_only)
+    return [await _awaited(job, order.detach, tell)]
+
+
+async def train(order: TrainOrder, models: Models, tell: Tell | None = None) -> list[Row]:
+    """Fine-tune a model in a job of its own; give one row, on how it ended or, detached, that it has begun."""
+    jobs = _jobs(models)
+    config = load_config(order.config)
+    await asyncio.to_thread(check_dataset, config)
+    job = await asyncio.to_thread(start_train, jobs, config, order.out)
     return [await _awaited(job, order.detach, tell)]
 
 
@@ -93,7 +104,7 @@ def row(job: Job) -> dict[str, Any]:
     if status in ("failed", "lost"):
         told["error"] = end.get("reason") or "Its process is gone without a word: resume it."
     if status in ("queued", "running", "stopping"):
-        progress: Row = next((event for event in reversed(job.events()) if event.get("event") == "progress"), {})
+        progress: Row = next((event for event in reversed(job.events()) if event.get("event") in _PROGRESS), {})
         return told | {"progress": {name: value for name, value in progress.items() if name != "event"}}
     return {**end, **told}
 

@@ -37,7 +37,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 LIVE: tuple[Status, ...] = ("queued", "running", "stopping")
 
 CAN_PAUSE = {"augment"}
-WORKERS = {"augment": "janus_space.augment_worker"}
+WORKERS = {"augment": "janus_space.augment_worker", "train": "janus_space.train_worker"}
 """The module that does a verb's work: it is run with the job's folder, and reads request.json there."""
 
 KILL = "kill"
@@ -320,7 +320,7 @@ class Jobs:
         """Name a folder that no job has yet, after a person's wish or the time."""
         folder = self.home.jobs / verb
         first = slug(name) or time.strftime("%Y%m%d-%H%M%S")
-        return next(path for path in _numbered(folder / first) if not path.exists())
+        return next(path for path in numbered(folder / first) if not path.exists())
 
     def _listed(self, verb: str, folder: Path) -> str:
         """Return the name under which a folder is listed; one outside of the home gets a link in it."""
@@ -329,7 +329,7 @@ class Jobs:
             if known.resolve() == folder:
                 return known.name
         ours.mkdir(parents=True, exist_ok=True)
-        link = next(path for path in _numbered(ours / (slug(folder.name) or "job")) if not os.path.lexists(path))
+        link = next(path for path in numbered(ours / (slug(folder.name) or "job")) if not os.path.lexists(path))
         link.symlink_to(folder, target_is_directory=True)
         return link.name
 
@@ -339,7 +339,8 @@ def slug(text: str) -> str:
     return re.sub(r"[^\w]+", "-", text).strip("-_")[:60]
 
 
-def _numbered(path: Path) -> Iterator[Path]:
+def numbered(path: Path) -> Iterator[Path]:
+    """Yield a path, then the same with -2, -3, … behind it."""
     yield path
     number = 2
     while True:

@@ -12,9 +12,14 @@ from data_gen.openai_spec import api_key_for, origin, parse_openai_spec
 from janus_space import catalogue
 from janus_space.errors import UnknownModel
 from janus_space.home import Home
+from janus_space.jobs import Jobs
+from janus_space.training import VERB, model_of, trained
 from trainer.model_spec import ModelSpec, is_folder_name
 
-FORMS = "embedded:smollm2, hf:ORG/NAME[@REVISION][+ADAPTER], path:FOLDER[+ADAPTER], openai:MODEL[@BASE_URL] or echo:"
+FORMS = (
+    "embedded:smollm2, hf:ORG/NAME[@REVISION][+ADAPTER], path:FOLDER[+ADAPTER], job:NAME, openai:MODEL[@BASE_URL]"
+    " or echo:"
+)
 
 # An engine that has died closes its connections at once, so its silence is work: a long prompt on a slow CPU.
 _ENGINE_SECONDS = 900.0
@@ -59,7 +64,7 @@ class Models:
         if kind == "openai":
             return self._remote(spec, session_keys or {})
         if kind == "job":
-            raise UnknownModel(f"There is no training job {spec.partition(':')[2]!r} here; models are written {FORMS}.")
+            return LocalModel(self._trained(spec.removeprefix("job:")), device, self.engines)
         if kind not in ("embedded", "hf", "path"):
             raise UnknownModel(f"No model goes by {spec[:100]!r}; models are written {FORMS}.")
         return self._local(ModelSpec.parse(spec), device)
@@ -76,6 +81,17 @@ class Models:
             )
         key = api_key_for(base_url, session_keys, {}) if self.hosted else api_key_for(base_url, session_keys)
         return OpenAIChat(spec, model, base_url, key)
+
+    def _trained(self, name: str) -> ModelSpec:
+        if self.hosted:
+            raise UnknownModel("This hosted Space trains nothing: choose an embedded: or hf: model.")
+        jobs = Jobs(self.home)
+        job = next((job for job in jobs.list(VERB) if job.name == name), None)
+        if job is None:
+            known = " or ".join(f"job:{job.name}" for job in trained(jobs)[:5])
+            told = f"finished are {known}" if known else "none has finished yet"
+            raise UnknownModel(f"There is no training job {name[:60]!r} here; {told}.")
+        return model_of(job)
 
     def _local(self, spec: ModelSpec, device: str) -> ChatModel:
         names_a_folder = spec.kind == "path" or (spec.adapter is not None and is_folder_name(spec.adapter))

@@ -17,7 +17,8 @@ from janus_space import playground
 from janus_space.augment_order import AugmentOrder
 from janus_space.comparison import DEVICE, MAX_COLUMNS, Column, ColumnEvent, Comparison, Turn
 from janus_space.export import Row, rows
-from janus_space.job_verbs import JobRequest, JobsRequest, ResumeRequest, augment, list_jobs, resume, stop
+from janus_space.job_verbs import JobRequest, JobsRequest, ResumeRequest, augment, list_jobs, resume, stop, train
+from janus_space.training import TrainOrder
 
 if TYPE_CHECKING:
     # Only for the types: the clients behind it cost a second at start-up, and --help needs none of them.
@@ -165,6 +166,12 @@ VERBS = {
             "Grow a collection from instructions: preference sets, system messages, answers, pairs",
             AugmentOrder,
             augment,
+        ),
+        Verb(
+            "train",
+            "Fine-tune a model as a YAML file says: SFT, DPO, ORPO or a reward model",
+            TrainOrder,
+            train,
         ),
         Verb("jobs", "List long work, newest first, and how far it is", JobsRequest, list_jobs),
         Verb("stop", "Ask a job to end at its next step; what it has done is kept", JobRequest, stop),

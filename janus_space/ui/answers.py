@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from data_gen.chat import ChatModel
+from data_gen.errors import BadRequest
 from janus_space import playground
 from janus_space.ballots import Ballot
 from janus_space.comparison import Column, ColumnEvent
@@ -17,7 +18,7 @@ from janus_space.ui import wording
 from janus_space.ui.board import Board
 from janus_space.ui.columns import ColumnView, show, show_text
 from janus_space.ui.examples import Example
-from janus_space.ui.form import FIELD_NAMES, Form
+from janus_space.ui.form import FIELD_NAMES, Form, seed_of
 from janus_space.ui.voting import Voting
 from janus_space.votes import Verdict
 
@@ -192,6 +193,14 @@ class Answers:
 
 def missing(board: Board, visitor: str, voter: Any, hides: bool, baseline: int, *values: Any) -> list[dict[str, Any]]:
     """Say at each field what is missing before anything is asked (Gradio's validator of Run)."""
-    problems = Form.of_values(values).problems()
+    problems = _problems(values)
     fine = [gr.validate(True, "")] * 5
     return [*fine, *(gr.validate(name not in problems, problems.get(name, "")) for name in FIELD_NAMES)]
+
+
+def _problems(values: Sequence[Any]) -> dict[str, str]:
+    try:
+        seed_of(values[FIELD_NAMES.index("seed")])
+    except BadRequest as error:
+        return {"seed": str(error)}
+    return Form.of_values(values).problems()

@@ -45,9 +45,17 @@ class _Parts(NamedTuple):
     report_panel: gr.Column
     report: gr.HTML
     picture: gr.HTML
+    use: gr.Button
 
 
-def build(tab: gr.Tab, house: House, compared: CompareView) -> None:
+class AugmentView(NamedTuple):
+    """What other tabs may use of this one: the wish to train on the job that is shown, and its name."""
+
+    use: gr.Button
+    chosen: gr.State
+
+
+def build(tab: gr.Tab, house: House, compared: CompareView) -> AugmentView:
     """Lay out the tab and register its listeners; `tab` is what shows it."""
     is_hosted = house.models.hosted
     with gr.Column(elem_id="augment"):
@@ -73,6 +81,7 @@ def build(tab: gr.Tab, house: House, compared: CompareView) -> None:
     wire_form(form)
     _wire_key(form, compared)
     _wire_start(form, panel, compared, [*panel.outputs, *parts, *review.outputs])
+    return AugmentView(parts.use, panel_view.chosen)
 
 
 def _build_parts() -> _Parts:
@@ -80,7 +89,8 @@ def _build_parts() -> _Parts:
     with gr.Column(visible=False, elem_id="quality") as panel:
         report = gr.HTML(elem_id="quality-figures")
         picture = sunburst([], elem_id="coverage")
-    return _Parts(sample, panel, report, picture)
+        use = gr.Button("Use for training", elem_id="use-for-training", elem_classes="quiet", scale=0, min_width=170)
+    return _Parts(sample, panel, report, picture, use)
 
 
 @dataclass(frozen=True)

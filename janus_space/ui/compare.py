@@ -49,7 +49,7 @@ def build(page: gr.Blocks, house: House, strip: gr.HTML) -> CompareView:
     """Lay out the tab and register its listeners; `strip` is where the page's head shows the attached GPUs."""
     machine = house.look()
     start = examples()[0].fill(Form(model=house.start_model)).model_copy(update={"prompt": ""})
-    choices = model_choices(machine, lambda spec: house.has_key(spec, {}))
+    choices = model_choices(machine, lambda spec: house.has_key(spec, {}), house.trained)
     keys = VisitorKeys()
     board, visitor = gr.State(Board()), gr.State("", delete_callback=keys.forget)
     voter = gr.BrowserState(storage_key=VOTER_KEY, secret=VOTER_SECRET)

@@ -75,7 +75,7 @@ def build(tab: gr.Tab, house: House, compared: CompareView) -> None:
 
 
 def _build_message(house: House) -> _Message:
-    choices = model_choices(house.look(), lambda spec: house.has_key(spec, {}))
+    choices = model_choices(house.look(), lambda spec: house.has_key(spec, {}), house.trained)
     with gr.Column(elem_id="composing"):
         chips = keyed_buttons(compose_wording.NOTHING_PICKED, elem_id="picks")
         notes = live_status()
@@ -165,7 +165,7 @@ def _wire_opening(
     def open_tab(composition: Composition, text: str | None, spec: str | None, mine: Any, visitor: str) -> Updates:
         composition.see(text)
         keys = compared.keys.of(visitor)
-        choices = gr.update(choices=model_choices(house.look(), lambda name: house.has_key(name, keys)))
+        choices = gr.update(choices=model_choices(house.look(), lambda name: house.has_key(name, keys), house.trained))
         return composer.show(composition, spec) | {cards: shelf.shown(mine), model: choices}
 
     asked = [*inputs, kept, compared.visitor]

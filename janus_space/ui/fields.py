@@ -9,6 +9,7 @@ import gradio as gr
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+ON_OFF = [("On", "true"), ("Off", "false")]
 _MOST_STEPS = 100
 """Whole numbers with more choices than this are typed, not slid."""
 
@@ -19,6 +20,8 @@ def field_of(name: str, field: FieldInfo, label: str, **options: Any) -> Any:
     common = {"label": label, "elem_id": f"field-{name.replace('_', '-')}", **options}
     if field.annotation is bool:
         return gr.Checkbox(field.default, info=field.description, **common)
+    if bool in kinds:
+        return gr.Dropdown([("Choose for me", ""), *ON_OFF], value="", info=field.description, **common)
     if get_origin(field.annotation) is Literal:
         return gr.Dropdown(list(get_args(field.annotation)), value=field.default, info=field.description, **common)
     # Gradio's number turns an empty value into 0, so a number that may be missing is typed as text.

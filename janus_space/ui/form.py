@@ -66,7 +66,7 @@ class Form(BaseModel):
         by_name = dict(zip(FIELD_NAMES, values, strict=True))
         wishes = {name: by_name[name] for name in SAMPLING_FIELDS}
         wishes["stop"] = (wishes["stop"] or "").splitlines()
-        wishes["seed"] = _seed(wishes["seed"])
+        wishes["seed"] = seed_of(wishes["seed"])
         columns = [
             {name: _filled(name, by_name[f"{name}_{letter}"]) for name in COLUMN_FIELDS} for letter in COLUMN_LETTERS
         ]
@@ -170,7 +170,8 @@ class Form(BaseModel):
         )
 
 
-def _seed(typed: Any) -> int | None:
+def seed_of(typed: Any) -> int | None:
+    """Read the box of the seed; raise `BadRequest` for what is no whole number."""
     text = str(typed if typed is not None else "").strip()
     if text and not text.isdecimal():
         raise BadRequest(f"The seed is {text[:40]!r}: write a whole number, or nothing for another draw each time.")

@@ -160,7 +160,9 @@ class Gridding:
 def build(house: House, compared: CompareView) -> None:
     """Lay out the tab and register its listeners."""
     board = gr.State(GridBoard())
-    view = _build_view(model_choices(house.look(), lambda spec: house.has_key(spec, {})), house.start_model)
+    view = _build_view(
+        model_choices(house.look(), lambda spec: house.has_key(spec, {}), house.trained), house.start_model
+    )
     gridding = Gridding(view, house, compared)
     shown = [view.run, view.stop, view.status, view.maps, view.answer, view.code]
     listen(view.run.click, "grid_run", gridding.run, [board, compared.visitor, *view.asked_by], shown, at_once=_AT_ONCE)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from data_gen.errors import BadRequest
 from data_gen.openai_spec import api_key_for, parse_openai_spec
 from janus_space.devices import Machine
+from janus_space.jobs import Jobs
 from janus_space.models import Models
+from janus_space.training import trained
 from janus_space.votes import VoteBox
 
 
@@ -21,6 +23,12 @@ class House:
     look: Callable[[], Machine]
     start_model: str
     votes: VoteBox
+
+    @property
+    def trained(self) -> list[tuple[str, str]]:
+        """Offer the models that were trained here: what a dropdown shows, and its spec."""
+        jobs = [] if self.models.hosted else trained(Jobs(self.models.home))
+        return [(f"{job.name}, trained here", f"job:{job.name}") for job in jobs]
 
     def has_key(self, spec: str, session_keys: Mapping[str, str]) -> bool:
         """Tell whether a remote model can be asked with the visitor's keys or, outside a hosted Space, the house's."""

@@ -14,6 +14,9 @@ from janus_space.devices import Gpu, Machine
 HasKey = Callable[[str], bool]
 """Whether the visitor, or the house, has a key for a remote model's spec."""
 
+Choice = tuple[str, str]
+"""What a dropdown shows, and the spec that it stands for."""
+
 # The stylesheet greys every choice whose label has this mark.
 NOT_HERE = " — not here: "
 HEADINGS = ("Model", "Licence", "Memory", "System message", "On this machine")
@@ -26,9 +29,9 @@ class ModelsView(NamedTuple):
     table: gr.HTML
     dropdowns: list[gr.Dropdown]
 
-    def refreshed(self, machine: Machine, has_key: HasKey) -> dict[Any, Any]:
-        """Show what there is now."""
-        choices = gr.update(choices=model_choices(machine, has_key))
+    def refreshed(self, machine: Machine, has_key: HasKey, own: Sequence[Choice]) -> dict[Any, Any]:
+        """Show what there is now, with the models that were trained here."""
+        choices = gr.update(choices=model_choices(machine, has_key, own))
         return {
             self.strip: gpu_strip(machine.gpus),
             self.table: models_table(machine, has_key),
@@ -42,9 +45,9 @@ def build_models(machine: Machine, has_key: HasKey) -> gr.HTML:
         return gr.HTML(models_table(machine, has_key))
 
 
-def model_choices(machine: Machine, has_key: HasKey) -> list[tuple[str, str]]:
-    """Offer every known model by name; one that cannot run here says why."""
-    return [(_label(entry, obstacle(entry, machine, has_key)), entry.spec) for entry in entries()]
+def model_choices(machine: Machine, has_key: HasKey, own: Sequence[Choice] = ()) -> list[Choice]:
+    """Offer every known model by name, behind those that were trained here; one that cannot run here says why."""
+    return [*own, *((_label(entry, obstacle(entry, machine, has_key)), entry.spec) for entry in entries())]
 
 
 def device_choices(gpus: Iterable[Gpu]) -> list[tuple[str, str]]:
@@ -69,7 +72,7 @@ def models_table(machine: Machine, has_key: HasKey) -> str:
     body = "".join(_row(entry, obstacle(entry, machine, has_key)) for entry in entries())
     caption = (
         "Any other model can be typed into a model field: <code>hf:org/name</code>, <code>path:/full/folder</code>, "
-        "<code>openai:MODEL@BASE_URL</code>."
+        "<code>openai:MODEL@BASE_URL</code>, or <code>job:NAME</code> for what a training job has made."
     )
     return (
         f"<div class='table-frame' tabindex='0' role='region' aria-label='Known models'><table><thead><tr>{head}</tr>"

@@ -38,7 +38,8 @@ def wire_opening(page: gr.Blocks, house: House, answers: Answers, settings: Sett
         form, board, complaint = opened(dict(request.query_params), kept_draft)
         if complaint:
             gr.Warning(escape(complaint))
-        updates = answers.show_board(board) | models.refreshed(machine, lambda spec: house.has_key(spec, {}))
+        updates = answers.show_board(board)
+        updates |= models.refreshed(machine, lambda spec: house.has_key(spec, {}), house.trained)
         devices = device_choices(machine.gpus)
         updates[settings.device] = gr.update(choices=devices)
         if form and form.device not in dict(devices).values():

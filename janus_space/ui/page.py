@@ -9,7 +9,7 @@ import gradio as gr
 from janus_space import devices
 from janus_space.devices import Machine
 from janus_space.models import Models
-from janus_space.ui import augment, compare, compose, grid, leaderboard
+from janus_space.ui import augment, compare, compose, grid, leaderboard, train
 from janus_space.ui.endpoint import build_endpoints
 from janus_space.ui.form import DEFAULT_MODEL
 from janus_space.ui.house import House
@@ -44,6 +44,8 @@ def build(
             with gr.Tab("Leaderboard", id="leaderboard", elem_id="leaderboard-tab") as leaderboard_tab:
                 leaderboard.build(leaderboard_tab, house, compared.voter)
             with gr.Tab("Augment", id="augment", elem_id="augment-tab") as augment_tab:
-                augment.build(augment_tab, house, compared)
+                augmented = augment.build(augment_tab, house, compared)
+            with gr.Tab("Train", id="train", elem_id="train-tab") as train_tab:
+                train.build(train_tab, house, compared, augmented)
         build_endpoints(models)
     return page

@@ -44,9 +44,13 @@ def test_answers_end_with_their_figures(compare: ComparePage) -> None:
         assert "tokens/s" in compare.status(letter).inner_text()
 
 
-def test_a_seed_that_nobody_set_stays_empty(compare: ComparePage) -> None:
+def test_a_seed_that_nobody_set_stays_empty_and_words_are_refused_at_the_field(compare: ComparePage) -> None:
     compare.unfold("Settings")
-    expect(compare.page.get_by_label("Seed")).to_have_value("")  # Gradio's field for numbers would show, and send, 0
+    seed = compare.page.get_by_label("Seed")
+    expect(seed).to_have_value("")  # Gradio's field for numbers would show, and send, 0
+    seed.fill("lucky")
+    compare.ask("Why?")
+    expect(compare.page.get_by_text("The seed is 'lucky': write a whole number").first).to_be_visible()
 
 
 def test_stop_ends_every_column_and_keeps_what_was_said(compare: ComparePage) -> None:

@@ -1,0 +1,189 @@
+"""A training job as this house takes it: what is asked, on which devices it waits for its turn, and its start.
+
+asked.json     the config as it was given; the same one goes on, another one is refused
+request.json   the same, with every open knob as the worker settled it for this machine
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from janus_space.devices import gpus
+from janus_space.errors import JobRefused, UnknownModel
+from janus_space.jobs import Job, Jobs, numbered, read_json, slug, write_json
+from trainer.config import TrainConfig
+from trainer.data import Dataset, read_dataset, refuse_faults
+from trainer.errors import BadConfig
+from trainer.model_spec import ModelSpec, is_folder_name, local_folder
+from trainer.storage import writing_to
+
+VERB = "train"
+ASKED = "asked.json"
+
+
+class TrainOrder(BaseModel):
+    """Which config to train by, and how it is waited for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    config: Path = Field(description="YAML file; four lines are enough: method, model, dataset, max_steps")
+    out: Path | None = Field(
+        None, description="Folder of the job; the same command on it goes on. Default: a new one in $JANUS_HOME/jobs"
+    )
+    detach: bool = Field(False, description="Return at once; the job goes on by itself")
+
+
+def load_config(file: Path) -> TrainConfig:
+    """Read a YAML file; raise `BadConfig` for what cannot be done."""
+    return from_anywhere(TrainConfig.load(file))
+
+
+def from_anywhere(config: TrainConfig) -> TrainConfig:
+    """Make local paths absolute: the worker runs in another folder than whoever asked."""
+    named = {name: getattr(config, name) for name in ("dataset", "eval_dataset")}
+    found = {
+        name: str(path.absolute()) for name, text in named.items() if text and (path := local_folder(text)).exists()
+    }
+    spec = ModelSpec.parse(config.model)
+    if spec.kind == "path":
+        spec = replace(spec, name=str(local_folder(spec.name).absolute()))
+    if spec.adapter is not None and is_folder_name(spec.adapter):
+        spec = replace(spec, adapter=str(local_folder(spec.adapter).absolute()))
+    return config.model_copy(update={**found, "model": str(spec)})
+
+
+def resolved(values: Mapping[str, Any], jobs: Jobs) -> dict[str, Any]:
+    """Replace the model `job:NAME` by its base and adapter: a run may go on from what another one has made."""
+    model = str(values.get("model", ""))
+    if not model.startswith("job:"):
+        return dict(values)
+    return {**values, "model": str(model_of(jobs.find(f"{VERB}/{model.removeprefix('job:')}")))}
+
+
+def look(config: TrainConfig) -> Dataset | None:
+    """Read and check a dataset of this machine; None for one of the Hub, which is not fetched for that."""
+    if config.dataset.startswith("hf:") and not local_folder(config.dataset).exists():
+        return None
+    return read_dataset(config.dataset, config.method, config)
+
+
+def check_dataset(config: TrainConfig) -> None:
+    """Refuse a dataset of this machine before a job is made; one of the Hub is read by the worker.
+
+    Raises:
+        BadDataset: it cannot be read, or rows of it cannot be trained on; the sentence names the first
+    """
+    found = look(config)
+    if found is not None and (not config.skip_bad_rows or not found.rows):
+        refuse_faults(found, config.dataset)
+
+
+def start_train(jobs: Jobs, config: TrainConfig, folder: Path | None = None) -> Job:
+    """Start the job of a config, go on with it, or find it running or done.
+
+    Raises:
+        JobRefused: the folder holds another run, or cannot hold one
+    """
+    asked = config.model_dump(mode="json")
+    devices_of(config)  # refuses what this machine does not have, before a folder is made
+    folder = (folder or jobs.new_folder(VERB)).absolute()
+    before = _asked_before(folder, asked)
+    if before not in (None, asked):
+        _refuse_another(folder, before or {}, asked)
+    job = jobs.create(VERB, (read_json(folder / "request.json") if before == asked else None) or asked, folder)
+    write_json(folder / ASKED, asked)
+    if job.status != "finished":
+        go_on(jobs, job)
+    return job
+
+
+def model_of(job: Job) -> ModelSpec:
+    """Name what a finished training job has made: its base and adapter, or its own weights.
+
+    Raises:
+        UnknownModel: it has not ended, or what it made scores answers and writes none
+    """
+    end = job.end or {}
+    if job.status != "finished" or "result" not in end:
+        raise UnknownModel(f"job:{job.name} is {job.status} and has no model yet: ask again when it is finished.")
+    config = TrainConfig(**job.request)
+    if config.method == "reward":
+        raise UnknownModel(f"job:{job.name} is a reward model: it scores answers and writes none.")
+    if config.tuning == "full":
+        return ModelSpec("path", str(job.folder / "model"))
+    return replace(ModelSpec.parse(config.model), adapter=str(job.folder / "adapter"))
+
+
+def trained(jobs: Jobs) -> list[Job]:
+    """List the finished jobs whose models answer, newest first."""
+    found = (job for job in jobs.list(VERB) if job.status == "finished" and "result" in (job.end or {}))
+    return [job for job in found if job.request.get("method") != "reward"]
+
+
+def go_on(jobs: Jobs, job: Job) -> bool:
+    """Start or resume a job that is written down; False where somebody is at it already."""
+    return jobs.start(job, devices=devices_of(asked_of(job)))
+
+
+def asked_of(job: Job) -> TrainConfig:
+    """Return the config of a job as it was given."""
+    return TrainConfig.read(read_json(job.folder / ASKED) or job.request)
+
+
+def devices_of(config: TrainConfig) -> tuple[str, ...]:
+    """Name the devices of this machine that a run takes whole: one job at a time runs on each.
+
+    Raises:
+        BadConfig: it wants GPUs that are not here
+    """
+    attached = [] if config.device == "cpu" else [f"cuda:{gpu.index}" for gpu in gpus({})]
+    if not attached:
+        return ("cpu",)
+    count = config.num_processes // config.num_machines
+    if count > len(attached):
+        raise BadConfig(f"num_processes: {count} GPUs are wanted on this machine, and {len(attached)} are attached.")
+    if count == 1 and config.device not in (None, "cuda", *attached):
+        raise BadConfig(f"device: there is no {config.device} here; there are {', '.join(attached)}.")
+    return (config.device,) if count == 1 and config.device in attached else tuple(attached[:count])
+
+
+def _asked_before(folder: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the folder's run was asked; of one by `python -m trainer`, only what it settled is known."""
+    settled = read_json(folder / "request.json")
+    known = settled and {name: settled.get(name) if asked[name] is not None else None for name in asked}
+    return read_json(folder / ASKED) or known
+
+
+def _refuse_another(folder: Path, before: dict[str, Any], asked: dict[str, Any]) -> None:
+    """A run goes on only as it began; one that has done nothing yet may be changed."""
+    job = Job(VERB, folder.name, folder)
+    if job.is_live or (folder / "checkpoints").exists() or job.end is not None:
+        name = min(name for name in before.keys() | asked.keys() if before.get(name) != asked.get(name))
+        raise JobRefused(
+            f"{folder} holds a run with another {name} ({before.get(name)}, not {asked.get(name)}), and a run goes on"
+            " only as it began: name another folder."
+        )
+
+
+def known_datasets(jobs: Jobs) -> list[Path]:
+    """List the dataset folders of this house, newest first: those kept here, and those that were grown."""
+    kept = [path for path in jobs.home.datasets.glob("*") if path.is_dir() and not path.name.startswith(".")]
+    grown = [job.folder / "dataset" for job in jobs.list("augment") if (job.folder / "dataset" / "sft.jsonl").exists()]
+    return sorted([*kept, *grown], key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def keep_dataset(jobs: Jobs, file: Path) -> Path:
+    """Copy a table that somebody brought into a dataset folder of this house; return the folder."""
+    suffix = file.suffix.lower()
+    first = jobs.home.datasets / (slug(file.stem) or "dataset")
+    folder = next(path for path in numbered(first) if not path.exists())
+    with writing_to(jobs.home.datasets, "the dataset's folder"):
+        folder.mkdir(parents=True)
+        shutil.copyfile(file, folder / f"{folder.name}{suffix}")
+    return folder

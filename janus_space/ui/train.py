@@ -1,0 +1,185 @@
+"""The Train tab: from a dataset to a model that answers in the next column."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from janus_space.jobs import Job, Jobs, Status
+from janus_space.training import VERB, check_dataset, go_on, keep_dataset, look, start_train, trained
+from janus_space.ui import train_wording, wording
+from janus_space.ui.augment import AugmentView
+from janus_space.ui.compare import CompareView
+from janus_space.ui.events import listen
+from janus_space.ui.form import Form
+from janus_space.ui.house import House
+from janus_space.ui.job_panel import JobPanel, Updates, build_job_panel
+from janus_space.ui.train_form import (
+    FIELDS,
+    TrainForm,
+    TrainFormView,
+    build_form,
+    dataset_choices,
+    shown_values,
+)
+from janus_space.ui.use_in_compare import OPEN_COMPARE_JS
+from janus_space.xray import xray
+from trainer.errors import TrainerError
+
+INTRO = """
+<h2>Train</h2>
+<p>Fine-tune a model on preference data, on this machine. The run goes on when you close the page, can be stopped and
+resumed, and what it has made answers in a column of Compare.</p>
+"""
+HOSTED = "On this hosted Space nobody starts long work: run Janus Space on your own machine, where this tab trains."
+LOOK_JS = "() => document.getElementById('train-work').scrollIntoView({ block: 'nearest' })"
+OPEN_TRAIN_JS = "() => document.getElementById('train-tab-button').click()"
+_ROWS_SHOWN = 2
+
+
+class _Parts(NamedTuple):
+    """What of a job only this verb shows."""
+
+    try_it: gr.Button
+
+
+def build(tab: gr.Tab, house: House, compared: CompareView, augmented: AugmentView) -> None:
+    """Lay out the tab and register its listeners; `tab` is what shows it."""
+    is_hosted = house.models.hosted
+    with gr.Column(elem_id="train"):
+        gr.HTML(INTRO + (wording.note(HOSTED) if is_hosted else ""), elem_classes="intro")
+        with gr.Column(visible=not is_hosted, elem_id="train-room"):
+            with gr.Row(elem_id="train-bench", equal_height=False):
+                form = build_form(house)
+                with gr.Column(elem_id="train-work"):
+                    panel_view = build_job_panel(VERB)
+                    parts = _Parts(gr.Button("Try it in Compare", visible=False, elem_id="train-try"))
+            form.rows.render()
+    jobs = Jobs(house.models.home)
+    panel = JobPanel(panel_view, jobs, VERB, train_wording.figures, _Shown(parts, jobs).details)
+
+    def resume(job: Job, _: str) -> None:
+        go_on(jobs, job)
+
+    # Where everybody is a stranger, opening the tab asks for nothing that would be refused.
+    opening = panel_view.stop.click if is_hosted else tab.select
+    panel.wire(opening, [*parts], compared.visitor, resume)
+    _wire_form(form, house, opening)
+    _wire_rows(form, house)
+    _wire_start(form, panel, house, [*panel.outputs, *parts])
+    _wire_try(parts, panel_view.chosen, jobs, compared)
+    _wire_use(form, house, augmented)
+
+
+class _Shown(NamedTuple):
+    """What is shown of a job below its panel."""
+
+    parts: _Parts
+    jobs: Jobs
+
+    def details(self, job: Job | None, status: Status | None, is_new: bool) -> Updates:
+        """Offer to try what a finished run has made."""
+        if not is_new:
+            return {}
+        can_answer = job is not None and any(one.folder == job.folder for one in trained(self.jobs))
+        return {self.parts.try_it: gr.update(visible=can_answer)}
+
+
+def _wire_form(form: TrainFormView, house: House, opening: Any) -> None:
+    """Keep datasets and models up to date, fill in presets, and show the config as it stands."""
+
+    def enter() -> Updates:
+        return {form.dataset: gr.update(choices=dataset_choices(house))}
+
+    def bring(path: str | None) -> Updates:
+        if not path:
+            return {form.dataset: gr.update()}
+        folder = keep_dataset(Jobs(house.models.home), Path(path))
+        return {form.dataset: gr.update(choices=dataset_choices(house), value=str(folder))}
+
+    def fill(preset: str) -> Updates:
+        values = shown_values(preset)
+        return {field: values[name] for name, field in zip(FIELDS, form.fields, strict=True) if name in values}
+
+    def config(*values: Any) -> str:
+        filled = TrainForm.of_values(values)
+        try:
+            text = filled.with_some_dataset().config(house.models).to_yaml()
+        except TrainerError as error:
+            return wording.failed(str(error)) + train_wording.yaml_and_command("", filled.name)
+        return train_wording.yaml_and_command(text, filled.name)
+
+    listen(opening, f"{VERB}_enter", enter, [], [form.dataset])
+    listen(form.upload.upload, f"{VERB}_upload", bring, [form.upload], [form.dataset])
+    listen(form.preset.input, f"{VERB}_preset", fill, [form.preset], form.fields)
+    changes = [opening, *(field.change for field in form.asked)]
+    listen(changes, f"{VERB}_config", config, form.asked, [form.config], trigger_mode="always_last")
+
+
+def _wire_rows(form: TrainFormView, house: House) -> None:
+    """Check the rows and show the first of them as the model will read them."""
+
+    async def show(*values: Any) -> Updates:
+        config = TrainForm.of_values(values).config(house.models)
+        found = await asyncio.to_thread(look, config)
+        told = train_wording.found(found) if found else ""
+        rows = await xray(config, house.models.home, _ROWS_SHOWN)
+        return {form.found: told, form.rows: train_wording.xrays(rows)}
+
+    listen(form.xray.click, f"{VERB}_xray", show, form.asked, [form.found, form.rows])
+
+
+def _wire_start(form: TrainFormView, panel: JobPanel, house: House, outputs: list[Any]) -> None:
+    def begin(values: tuple[Any, ...]) -> Updates:
+        filled = TrainForm.of_values(values)
+        config = filled.config(house.models)
+        check_dataset(config)
+        return panel.show(start_train(panel.jobs, config, panel.jobs.new_folder(VERB, filled.name)).name)
+
+    async def start(*values: Any) -> Updates:
+        return await asyncio.to_thread(begin, values)
+
+    started = listen(form.start.click, f"{VERB}_start", start, form.asked, outputs)
+    listen(started.success, f"{VERB}_look_at_job", None, js=LOOK_JS)
+
+
+def _wire_try(parts: _Parts, chosen: gr.State, jobs: Jobs, compared: CompareView) -> None:
+    """Put what was trained beside what it was trained from."""
+
+    def put(name: str, *values: Any) -> Updates:
+        before = Form.of_values(values)
+        after = beside_its_base(before, jobs.find(f"{VERB}/{name}"))
+        pairs = zip(compared.fields, before.values(), after.values(), strict=True)
+        return {field: new for field, old, new in pairs if old != new}
+
+    tried = listen(parts.try_it.click, f"{VERB}_try", put, [chosen, *compared.fields], compared.fields)
+    listen(tried.success, f"{VERB}_try_go", None, js=OPEN_COMPARE_JS)
+
+
+def beside_its_base(form: Form, job: Job) -> Form:
+    """Give column A the model that a run began with, column B what it has made, and both the same message."""
+    first, second, *others = form.columns
+    shares = form.axis == "models"
+    system, sends_none = (form.system, form.sends_none) if shares else (first.system, first.sends_none)
+    models = str(job.request["model"]), f"job:{job.name}"
+    columns = [
+        one.model_copy(update={"model": model, "is_override": False})
+        for one, model in zip((first, second), models, strict=True)
+    ]
+    return form.model_copy(
+        update={"axis": "models", "system": system, "sends_none": sends_none, "columns": (*columns, *others)}
+    )
+
+
+def _wire_use(form: TrainFormView, house: House, augmented: AugmentView) -> None:
+    """Take over what the Augment tab shows."""
+
+    def use(name: str) -> Updates:
+        folder = Jobs(house.models.home).find(f"augment/{name}").folder / "dataset"
+        return {form.dataset: gr.update(choices=dataset_choices(house), value=str(folder))}
+
+    used = listen(augmented.use.click, f"{VERB}_use", use, [augmented.chosen], [form.dataset])
+    listen(used.success, f"{VERB}_use_go", None, js=OPEN_TRAIN_JS)
