@@ -203,6 +203,7 @@ def test_nothing_new_for_axe_and_no_sideways_scrolling(
 
 
 @pytest.mark.real_model
+@pytest.mark.proof  # the journey at a desk explains an answer of the embedded model in every `make test`
 @pytest.mark.timeout(900)
 def test_a_pirate_message_speaks_in_the_embedded_model(
     chromium: Browser, embedded_models_dir: Path, tmp_path: Path, picture_folder: Path

@@ -9,7 +9,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from janus_space.verbs import CompareRequest
+from janus_space.verbs import VERBS, CompareRequest
 from tests.running_app import RunningApp
 from tests.tiny_models import tiny_llama
 
@@ -64,4 +64,4 @@ def test_steer_measures_a_file_of_this_machine(client: Client, tmp_path: Path) -
 
 
 def test_private_events_are_not_offered(client: Client) -> None:
-    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/compare", "/steer"}
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {f"/{name}" for name in VERBS}
