@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -29,6 +30,8 @@ INTRO = """
 <p>Say what one person wants, in four respects. The message writes itself; change it as you like, then use it in
 Compare.</p>
 """
+in_turn = partial(listen, in_turn="composition")
+"""For what changes the picks or reads the text: a pick that overtakes "allow more" would push out the one before."""
 CHECK_FILE = ASSETS / "message_check.js"
 
 
@@ -114,13 +117,13 @@ def _wire_picking(composer: Composer, inputs: list[Any], surprise: gr.Button, re
     view, outputs = composer.view, composer.outputs
     picks = [view.tree.select, view.picture.select, view.chips.select]
     # Whoever picks quickly means every pick: "once" would drop those made while one is under way.
-    listen(picks, "compose_pick", composer.pick, inputs, outputs, trigger_mode="multiple")
-    listen(view.allow_more.input, "compose_allow_more", composer.allow_more, [*inputs, view.allow_more], outputs)
-    listen(surprise.click, "compose_surprise", composer.surprise, inputs, outputs)
-    listen(reword.click, "compose_reword", composer.reword, inputs, outputs)
-    listen(view.rebuild.click, "compose_rebuild", composer.rebuild, [inputs[0], inputs[2]], outputs)
+    in_turn(picks, "compose_pick", composer.pick, inputs, outputs, trigger_mode="multiple")
+    in_turn(view.allow_more.input, "compose_allow_more", composer.allow_more, [*inputs, view.allow_more], outputs)
+    in_turn(surprise.click, "compose_surprise", composer.surprise, inputs, outputs)
+    in_turn(reword.click, "compose_reword", composer.reword, inputs, outputs)
+    in_turn(view.rebuild.click, "compose_rebuild", composer.rebuild, [inputs[0], inputs[2]], outputs)
     asks_for_check = [view.findings.input, inputs[2].change]
-    listen(asks_for_check, "compose_check", composer.typed, inputs, outputs, trigger_mode="always_last")
+    in_turn(asks_for_check, "compose_check", composer.typed, inputs, outputs, trigger_mode="always_last")
 
 
 def _wire_smoothing(
@@ -141,16 +144,16 @@ def _wire_smoothing(
     asked = [state, message, model, compared.visitor]
     listen(proposal.ask.click, "compose_smooth", smoothing.ask, asked, [state, *smoothing.outputs])
     listen(proposal.stop.click, "compose_stop", smoothing.stop, [state])
-    listen(proposal.take.click, "compose_take", take, inputs, [*composer.outputs, *smoothing.outputs])
+    in_turn(proposal.take.click, "compose_take", take, inputs, [*composer.outputs, *smoothing.outputs])
     listen(proposal.leave.click, "compose_leave", smoothing.closed, [], smoothing.outputs)
 
 
 def _wire_personas(composer: Composer, shelf: Shelf, inputs: list[Any]) -> None:
     view = shelf.view
     outputs = [view.kept, view.cards, view.status, view.name]
-    listen(view.cards.select, "compose_persona", shelf.pick, [*inputs, view.kept], [*composer.outputs, *outputs])
+    in_turn(view.cards.select, "compose_persona", shelf.pick, [*inputs, view.kept], [*composer.outputs, *outputs])
     save = [view.save.click, view.name.submit]
-    listen(save, "compose_save_persona", shelf.save, [*inputs[:2], view.name, view.kept], outputs)
+    in_turn(save, "compose_save_persona", shelf.save, [*inputs[:2], view.name, view.kept], outputs)
     listen(view.import_file.upload, "compose_import", shelf.read_file, [view.kept], outputs)
     written = listen(view.export.click, "compose_export", shelf.write_file, [view.kept], [view.export_text])
     listen(written.success, "compose_download", None, [view.export_text], js=DOWNLOAD_JS)
@@ -169,4 +172,4 @@ def _wire_opening(
         return composer.show(composition, spec) | {cards: shelf.shown(mine), model: choices}
 
     asked = [*inputs, kept, compared.visitor]
-    listen(tab.select, "compose_open", open_tab, asked, [*composer.outputs, cards, model])
+    in_turn(tab.select, "compose_open", open_tab, asked, [*composer.outputs, cards, model])

@@ -28,6 +28,7 @@ def listen(
     js: str | None = None,
     validator: Callable[..., Any] | None = None,
     at_once: int = 16,
+    in_turn: str = "",
     trigger_mode: str | None = None,
 ) -> Any:
     """Register `fn` under a name of `access.EVENTS`. Return the dependency, whose `.success` can be a trigger too.
@@ -35,6 +36,9 @@ def listen(
     `triggers` is one, as `button.click`, or a list. A handler that wants the request declares a parameter of that
     name; one whose first parameter is `data` gets what the component sent along. `fn=None` runs `js` alone, in the
     browser.
+
+    Gradio draws by lot which event's queue is served next. Events that change the same thing name a common `in_turn`:
+    they are served one at a time, in the order in which they came.
     """
     _must_be_listed(event)
     register = functools.partial(gr.on, triggers) if isinstance(triggers, list) else triggers
@@ -47,8 +51,8 @@ def listen(
         api_name=event,
         api_visibility="private",
         show_progress="hidden",
-        concurrency_limit=at_once,
-        concurrency_id=event,
+        concurrency_limit=1 if in_turn else at_once,
+        concurrency_id=in_turn or event,
         trigger_mode=trigger_mode,
     )
 

@@ -50,6 +50,26 @@ def test_every_event_has_a_limit_of_its_own(page: gr.Blocks) -> None:
         assert fn.fn is None or isinstance(fn.concurrency_limit, int)
 
 
+def test_what_changes_a_composition_is_served_in_the_order_in_which_it_was_asked_for(page: gr.Blocks) -> None:
+    by_name = {str(fn.api_name): fn for fn in page.fns.values()}
+    picking = [
+        "pick",
+        "allow_more",
+        "surprise",
+        "reword",
+        "rebuild",
+        "check",
+        "take",
+        "persona",
+        "save_persona",
+        "open",
+    ]
+    queues = {
+        (by_name[f"compose_{name}"].concurrency_id, by_name[f"compose_{name}"].concurrency_limit) for name in picking
+    }
+    assert queues == {("composition", 1)}
+
+
 def test_who_lacks_the_role_is_refused_over_http_at_every_event(
     page: gr.Blocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
