@@ -11,7 +11,8 @@ from pydantic import Field
 from data_gen.errors import BadRequest
 from data_gen.job_request import AugmentRequest
 from data_gen.openai_spec import parse_openai_spec
-from janus_space.jobs import Job, Jobs
+from janus_space.job import Job
+from janus_space.jobs import Jobs
 from trainer.model_spec import ModelSpec
 
 VERB = "augment"

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from data_gen.errors import BadRequest
 from data_gen.source import is_on_hub
 from janus_space.augment_order import AugmentOrder, check, start_augment
-from janus_space.jobs import Job, Jobs
+from janus_space.job import Job
+from janus_space.jobs import Jobs
 from janus_space.training import TrainOrder, check_dataset, load_config, start_train
 
 if TYPE_CHECKING:

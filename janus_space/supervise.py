@@ -19,7 +19,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from janus_space.home import Home
-from janus_space.jobs import KILL, WORKERS, Job, Jobs, write_json
+from janus_space.job import KILL, Job, write_json
+from janus_space.jobs import WORKERS, Jobs
 from janus_space.processes import ProcessMark
 
 _LOOK_EVERY_SECONDS = 0.5

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from janus_space.home import Home
-from janus_space.jobs import Job
+from janus_space.job import Job
 from janus_space.training import VERB, asked_of
 from trainer.config import TrainConfig
 from trainer.errors import TrainerError

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from janus_space.devices import gpus
 from janus_space.errors import JobRefused, UnknownModel
-from janus_space.jobs import Job, Jobs, numbered, read_json, slug, write_json
+from janus_space.job import Job, read_json, write_json
+from janus_space.jobs import Jobs, numbered, slug
 from trainer.config import TrainConfig
 from trainer.data import Dataset, read_dataset, refuse_faults
 from trainer.errors import BadConfig

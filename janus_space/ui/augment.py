@@ -16,7 +16,8 @@ from data_gen.quality import QualityReport
 from data_gen.records import GrownRecord
 from janus_space import attribution
 from janus_space.augment_order import VERB, check, go_on, start_augment
-from janus_space.jobs import LIVE, Job, Jobs, Status
+from janus_space.job import LIVE, Job, Status
+from janus_space.jobs import Jobs
 from janus_space.review import ReviewBook
 from janus_space.ui import augment_wording, quality_wording, wording
 from janus_space.ui.augment_form import AugmentForm, FormView, build_form, wire_form

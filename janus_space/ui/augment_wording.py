@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from data_gen.records import GrownRecord
-from janus_space.jobs import Job, Status
+from janus_space.job import Job, Status
 from janus_space.ui import job_wording
 from janus_space.ui.augment_input import MOST_LOOKED_AT, PASTE_NAME, Look
 from janus_space.ui.leaderboard_wording import spoken

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from janus_space.jobs import CAN_PAUSE, LIVE, Job, Jobs, Status
+from janus_space.job import LIVE, Job, Status
+from janus_space.jobs import CAN_PAUSE, Jobs
 from janus_space.ui import job_wording
 from janus_space.ui.events import listen
 from janus_space.ui.keyed import keyed_buttons, live_status

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from janus_space.jobs import Job, Status
+from janus_space.job import Job, Status
 
 SIGNS: dict[Status, str] = {
     "queued": "waiting",

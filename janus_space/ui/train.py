@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from janus_space.jobs import Job, Jobs, Status
+from janus_space.job import Job, Status
+from janus_space.jobs import Jobs
 from janus_space.training import VERB, check_dataset, go_on, keep_dataset, look, start_train, trained
 from janus_space.ui import train_wording, wording
 from janus_space.ui.augment import AugmentView

@@ -9,7 +9,7 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from janus_space.jobs import Job, Status
+from janus_space.job import Job, Status
 from janus_space.ui import job_wording
 from janus_space.ui.curves import Line, Point, curves
 from trainer.data import Dataset

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from janus_space.augment_order import AugmentJob
-from janus_space.jobs import Job
+from janus_space.job import Job
 from tests.endpoint import Asked, Endpoint, endpoint, says
 from tests.teacher import ScriptedTeacher, answer
 

@@ -16,7 +16,8 @@ import pytest
 from janus_space.augment_order import VERB, go_on, start_augment
 from janus_space.errors import JobRefused
 from janus_space.home import Home
-from janus_space.jobs import Job, Jobs, slug, tail, write_json
+from janus_space.job import Job, tail, write_json
+from janus_space.jobs import Jobs, slug
 from janus_space.processes import ProcessMark
 from tests.janus_space.job_doubles import SlowTeacher, ended, instructions, order, slow_teacher, wait_until
 

@@ -11,7 +11,8 @@ import pytest
 from filelock import FileLock
 
 from janus_space.home import Home
-from janus_space.jobs import KILL, Job, Jobs, write_json
+from janus_space.job import KILL, Job, write_json
+from janus_space.jobs import Jobs
 from janus_space.supervise import _Supervisor
 
 ROOT = Path(__file__).parents[2]

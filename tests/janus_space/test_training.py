@@ -19,7 +19,8 @@ from janus_space.engine.process import EnginePool
 from janus_space.engine.scores import ScoreItem
 from janus_space.errors import UnknownModel
 from janus_space.home import Home
-from janus_space.jobs import Job, Jobs
+from janus_space.job import Job
+from janus_space.jobs import Jobs
 from janus_space.models import Models
 from janus_space.scorer import Scorer
 from janus_space.training import devices_of, load_config, start_train

@@ -6,7 +6,7 @@ from pathlib import Path
 from data_gen.cleaning import CleaningRules
 from data_gen.preferences import DIMENSIONS
 from data_gen.records import GrownRecord
-from janus_space.jobs import Job
+from janus_space.job import Job
 from janus_space.ui import augment_wording
 from janus_space.ui.augment_input import Given
 

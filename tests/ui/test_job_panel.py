@@ -9,7 +9,8 @@ import gradio as gr
 import pytest
 
 from janus_space.home import Home
-from janus_space.jobs import Job, Jobs, Status, write_json
+from janus_space.job import Job, Status, write_json
+from janus_space.jobs import Jobs
 from janus_space.ui.job_panel import JobPanel, JobPanelView, build_job_panel
 from tests.janus_space.test_jobs import alive
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from janus_space.jobs import STATUSES, Job
+from janus_space.job import STATUSES, Job
 from janus_space.ui import job_wording
 
 

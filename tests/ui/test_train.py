@@ -9,7 +9,8 @@ import pytest
 
 from janus_space.errors import UnknownModel
 from janus_space.home import Home
-from janus_space.jobs import Job, Jobs
+from janus_space.job import Job
+from janus_space.jobs import Jobs
 from janus_space.training import keep_dataset, known_datasets, model_of, resolved, trained
 from janus_space.ui.form import ColumnForm, Form
 from janus_space.ui.train import beside_its_base

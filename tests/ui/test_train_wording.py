@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from janus_space.jobs import Job
+from janus_space.job import Job
 from janus_space.ui.train_wording import figures, found, xrays, yaml_and_command
 from trainer.data import Dataset, Fault
 from trainer.xray import Xray, XrayText, XrayToken
