@@ -36,12 +36,12 @@ def run_train(config: TrainConfig, out: Path) -> dict[str, Any]:
     """Train in the folder `out`, telling progress on stderr; return how it ended."""
     _choose_gpu(config)
     # Imported here: torch and its trainers cost many seconds that --help should not.
-    from trainer.defaults import settled
-    from trainer.job_folder import JobFolder, failure
+    from trainer.defaults import settle
+    from trainer.job_folder import WHY, JobFolder, failure
     from trainer.spread import run_spread
     from trainer.train import train
 
-    config = settled(config)
+    config, why = settle(config)
     out = out.absolute()
     folder = JobFolder(out, _say_line)
     if config.machine_rank > 0:  # the first machine keeps the folder
@@ -50,6 +50,7 @@ def run_train(config: TrainConfig, out: Path) -> dict[str, Any]:
         if earlier_end is not None:
             folder.log(f"This run is done already: {earlier_end.get('result')}")
             return earlier_end
+        folder.write(WHY, why)
         try:
             work = run_spread if is_spread(config) else train
             end = work(config, folder, models_dir())
@@ -95,10 +96,11 @@ def run_xray(config: TrainConfig, rows: int) -> list[dict[str, Any]]:
 def run_estimate(config: TrainConfig) -> dict[str, Any]:
     """Measure three steps of the run; say what it takes, or what would fit."""
     _choose_gpu(config)
-    from trainer.defaults import settled
+    from trainer.defaults import settle
     from trainer.estimate import estimate
 
-    found = estimate(settled(config), models_dir())
+    config, why = settle(config)
+    found = estimate(config, models_dir())
     _say_line(found.sentence)
     return {
         "sentence": found.sentence,
@@ -106,6 +108,7 @@ def run_estimate(config: TrainConfig) -> dict[str, Any]:
         "asked": found.asked._asdict(),
         "cure": found.cure,
         "cured": found.cured and found.cured._asdict(),
+        "why": why,
     }
 
 

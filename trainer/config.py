@@ -22,6 +22,8 @@ Strategy = Literal["ddp", "fsdp", "deepspeed"]
 PAIRED: frozenset[Method] = frozenset({"dpo", "orpo", "reward"})
 """The methods that train on a chosen and a rejected answer."""
 
+_ALWAYS_WRITTEN = ("method", "model", "dataset")
+
 
 class DataOptions(BaseModel):
     """Which rows are trained on, and how their system messages are treated."""
@@ -92,8 +94,8 @@ class OptimOptions(BaseModel):
     warmup_steps: float = Field(0.03, ge=0, description="Steps until the step size is reached; below 1, a share of all")
     weight_decay: float = Field(0.0, ge=0, description="Pull of all weights towards zero")
     max_grad_norm: float = Field(1.0, gt=0, description="Longest step of the gradient; longer ones are shortened")
-    optim: Literal["adamw_torch", "adamw_torch_fused", "adamw_bnb_8bit", "paged_adamw_8bit", "sgd"] = Field(
-        "adamw_torch", description="Optimiser"
+    optim: Literal["adamw_torch", "adamw_torch_fused", "adamw_bnb_8bit", "paged_adamw_8bit", "sgd"] | None = Field(
+        None, description="Optimiser"
     )
     adam_beta1: float = Field(0.9, ge=0, lt=1, description="Memory of the gradient")
     adam_beta2: float = Field(0.999, ge=0, lt=1, description="Memory of the gradient's size")
@@ -114,6 +116,12 @@ class SpeedOptions(BaseModel):
         "random", description="Order of the rows; group_by_length saves padding in dpo, orpo and reward"
     )
     bf16: bool | None = Field(None, description="Compute in bfloat16")
+    attn_implementation: Literal["sdpa", "flash_attention_2"] | None = Field(
+        None, description="How tokens attend to each other; flash_attention_2 needs a GPU and the package flash-attn"
+    )
+    use_liger_kernel: bool | None = Field(
+        None, description="sft, dpo: layers in fewer kernels; needs a GPU and the package liger-kernel"
+    )
     activation_checkpointing: bool | None = Field(None, description="Less memory, about a third more time")
 
 
@@ -224,9 +232,11 @@ class TrainConfig(DataOptions, LoraOptions, MethodOptions, OptimOptions, SpeedOp
             raise BadConfig(f"{file.name}: {error}") from error
 
     def to_yaml(self) -> str:
-        """Write what differs from the defaults, as a person would: the same config when it is read again."""
-        chosen = self.model_dump(mode="json", exclude_defaults=True)
-        first: dict[str, Any] = {
-            name: chosen.pop(name) for name in ("preset", "method", "model", "dataset") if name in chosen
-        }
+        """Write what differs from the preset and the defaults, as a person would: the same config when it is read."""
+        from trainer.presets import preset_values
+
+        given = self.model_dump(mode="json")
+        start = {name: field.default for name, field in TrainConfig.model_fields.items()} | preset_values(self.preset)
+        first = {name: given[name] for name in ("preset", *_ALWAYS_WRITTEN) if given[name] is not None}
+        chosen = {name: value for name, value in given.items() if name not in first and value != start[name]}
         return str(yaml.safe_dump({**first, **chosen}, sort_keys=False, allow_unicode=True))

@@ -37,7 +37,7 @@ def raw_rows(dataset: str, method: Method, options: DataOptions) -> Iterator[Raw
     looks_like_hub = _HUB_NAME.fullmatch(dataset) and path.suffix not in _TABLES and not path.exists()
     if dataset.startswith(_HUB) or looks_like_hub:
         return _hub_rows(dataset.removeprefix(_HUB), options)
-    file = _table_of(path, method) if path.is_dir() else path
+    file = table_of(path, method) if path.is_dir() else path
     if not file.is_file():
         raise BadDataset(f"There is no dataset {dataset}: name a folder, a file, or hf:org/name.")
     if file.suffix not in _TABLES:
@@ -46,7 +46,7 @@ def raw_rows(dataset: str, method: Method, options: DataOptions) -> Iterator[Raw
     return readers.get(file.suffix, _jsonl_rows)(file)
 
 
-def _table_of(folder: Path, method: Method) -> Path:
+def table_of(folder: Path, method: Method) -> Path:
     """Find the table that a method trains on in a dataset folder; Parquet and JSON lines hold the same rows."""
     name = "pairs" if method in PAIRED else "sft"
     # JSON lines first: their row numbers are the line numbers of a file that a person can open.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -44,6 +45,16 @@ def packed(columns: dict[str, list[list[int]]], max_length: int) -> dict[str, li
         name: [[value for place in places for value in values[place]] for places in bins]
         for name, values in columns.items()
     }
+
+
+def flash_lengths(lengths: Sequence[int], device: torch.device) -> dict[str, Any]:
+    """Say where the conversations of a flat batch begin and end, in the words of transformers' FlashAttention.
+
+    It would find them out from the positions by itself, anew in every layer.
+    """
+    borders = torch.tensor([0, *accumulate(lengths)], dtype=torch.int32, device=device)
+    longest = max(lengths)
+    return {"cu_seq_lens_q": borders, "cu_seq_lens_k": borders, "max_length_q": longest, "max_length_k": longest}
 
 
 def flat_collator(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""A job is a folder: request.json, events.jsonl, log.txt, `stop` when somebody wishes it, exit.json at the end."""
+"""A job is a folder: request.json, events.jsonl, log.txt, `stop` when somebody wishes it, exit.json at the end.
+
+why.json says of each switch that was left open how it was set, and why.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
-from trainer.errors import BadConfig, JobBusy, OutOfMemory, TrainerError
+from trainer.errors import BadConfig, JobBusy, OutOfMemory
 
 _LOOK_EVERY_SECONDS = 0.5
+WHY = "why.json"
 _MAY_DIFFER = {"machine_rank", "main_process_ip", "main_process_port"}
 
 
@@ -158,7 +162,7 @@ class JobFolder:
         self.write("request.json", request)
 
 
-def failure(error: TrainerError) -> dict[str, Any]:
+def failure(error: Exception) -> dict[str, Any]:
     """Tell an error as the end of a job: its kind, the sentence, and what would cure it, where that is known."""
     told = {"state": "failed", "kind": type(error).__name__, "reason": str(error)}
     return told | ({"cure": error.cure} if isinstance(error, OutOfMemory) else {})

@@ -98,6 +98,15 @@ def load_tokenizer(spec: ModelSpec, models_dir: Path, say: Callable[[str], None]
     return _load_tokenizer(_model_folder(spec, models_dir, say)[0], spec)
 
 
+def base_folder(spec: ModelSpec, models_dir: Path, say: Callable[[str], None]) -> Path:
+    """Return where the files of a base lie on this machine, checked, and fetched if they are not here yet.
+
+    Raises:
+        ModelNotFound, ModelRefused, ModelCorrupt, StorageFailed
+    """
+    return _model_folder(spec, models_dir, say)[0]
+
+
 def adapter_folder(adapter: str, say: Callable[[str], None]) -> Path:
     """Return the checked folder of a LoRA adapter; `adapter` is a folder, or org/name[@revision] on the Hub.
 

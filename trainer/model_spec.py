@@ -1,6 +1,6 @@
 """A model spec: the short text that names a model of this machine or of the Hub.
 
-    embedded:NAME[+ADAPTER]              embedded:smollm2
+    embedded:NAME[+ADAPTER]              embedded:smollm2, embedded:janus-135m
     hf:ORG/NAME[@REVISION][+ADAPTER]     hf:kaist-ai/janus-7b@main+me/my-adapter
     path:FOLDER[+ADAPTER]                path:~/models/mistral+./run/adapter
 
@@ -22,6 +22,10 @@ Kind = Literal["embedded", "hf", "path"]
 MAX_SPEC_CHARACTERS = 500
 MAX_NAME_BYTES = 255  # of one file or folder, on every usual file system
 FORMS = "embedded:smollm2, hf:org/name, hf:org/name@revision or path:/a/folder, each with +adapter at the end if wanted"
+
+_ASSETS = Path(__file__).parents[1] / "assets"
+EMBEDDED_ADAPTERS = {"janus-135m": ("smollm2", _ASSETS / "janus_135m")}
+"""Adapters that come with the project, by name: the embedded model they are for, and their folder."""
 
 _WORD = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"  # one half of a repository id, as the Hub allows it
 _EMBEDDED_NAME = re.compile(_WORD)
@@ -54,12 +58,23 @@ class ModelSpec:
             return cls("hf", name, revision, adapter)
         if not base or (kind == "embedded" and not _EMBEDDED_NAME.fullmatch(base)):
             raise ModelNotFound(f"{text!r} names no model: write {FORMS}.")
+        if kind == "embedded" and base in EMBEDDED_ADAPTERS and adapter is None:
+            of, folder = EMBEDDED_ADAPTERS[base]
+            return cls("embedded", of, None, str(folder))
         return cls("path" if kind == "path" else "embedded", base, None, adapter)
 
     @property
     def base(self) -> str:
         """The spec of the same weights without the adapter: columns with equal bases share one model in memory."""
         return str(replace(self, adapter=None))
+
+    @property
+    def names_a_folder(self) -> bool:
+        """Tell whether it reads a folder of somebody's choice; the project's own is not one."""
+        if self.kind == "path":
+            return True
+        own = {str(folder) for _, folder in EMBEDDED_ADAPTERS.values()}
+        return self.adapter is not None and self.adapter not in own and is_folder_name(self.adapter)
 
     def __str__(self) -> str:
         revision = "" if self.revision is None else f"@{self.revision}"

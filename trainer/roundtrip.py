@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from transformers import AutoTokenizer
 
 from trainer.config import TrainConfig
 from trainer.data import TrainingRow
+from trainer.model import ADAPTER_CONFIG
 from trainer.reward_check import reward_of
 from trainer.scoring import evaluating, mean_logprobs, question
 from trainer.trainable import Say, base_for
@@ -59,6 +60,32 @@ def prove(trained: Trained, result: Path, config: TrainConfig, models_dir: Path,
         told["merged_difference"] = _difference(trained, _scores(merged, tokenizer, trained.rows, config))
         judged.append(told["merged_difference"])
     return told | {"is_same": same_ids and max(judged) <= tolerance}
+
+
+def remembered(stored: Sequence[Mapping[str, Any]], tokenizer_folder: Path) -> Trained:
+    """Take up again what `prove` has stored, to hold files to it that came back from elsewhere."""
+    rows = [_row(number, **one) for number, one in enumerate(stored, 1)]
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, local_files_only=True)
+    return Trained(rows, _prompts(tokenizer, rows), [float(one["score"]) for one in stored])
+
+
+def loaded_again(config: TrainConfig, result: Path, models_dir: Path, say: Say) -> tuple[Any, Any]:
+    """Load a saved adapter on its base, or saved weights, with the tokenizer beside them."""
+    tokenizer = AutoTokenizer.from_pretrained(result, local_files_only=True)
+    if not (result / ADAPTER_CONFIG).exists():
+        return base_for(as_whole(config), models_dir, say, result), tokenizer
+    return PeftModel.from_pretrained(base_for(config, models_dir, say), result).eval(), tokenizer
+
+
+def as_whole(config: TrainConfig) -> TrainConfig:
+    """Tell of a run whose adapter was merged what is true of its weights: they stand alone."""
+    return config.model_copy(update={"tuning": "full"})
+
+
+def _row(number: int, messages: list[dict[str, str]], answer: str, score: float) -> TrainingRow:
+    has_system = messages[0]["role"] == "system"
+    system, turns = (messages[0]["content"], messages[1:]) if has_system else (None, messages)
+    return TrainingRow(f"prompt {number}", str(number), system, turns, (answer,))
 
 
 def _prompts(tokenizer: Any, rows: Sequence[TrainingRow]) -> list[list[int]]:

@@ -22,6 +22,7 @@ from trainer.errors import BadConfig
 from trainer.foreign_code import read_config
 from trainer.model import ADAPTER_CONFIG, adapter_folder, load_base
 from trainer.model_spec import ModelSpec
+from trainer.switches import FLASH
 
 Say = Callable[[str], None]
 
@@ -49,6 +50,8 @@ def load_trainable(config: TrainConfig, models_dir: Path, say: Say) -> Trainable
     spec = ModelSpec.parse(config.model)
     loaded = load_base(spec, models_dir, str(config.device), say, quantization_config=_bits(config))
     model, tokenizer = loaded.model, loaded.tokenizer
+    if config.attn_implementation == FLASH:
+        model.set_attn_implementation(FLASH)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     adapter = None if spec.adapter is None else adapter_folder(spec.adapter, say)

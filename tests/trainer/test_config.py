@@ -3,6 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from trainer.config import TrainConfig
 from trainer.errors import BadConfig
@@ -27,6 +30,29 @@ def test_what_is_written_is_read_as_the_same(tmp_path: Path) -> None:
     config = load(tmp_path, FOUR_LINES + "learning_rate: 3.0e-4\ntarget_modules: [q_proj, v_proj]\n")
     assert load(tmp_path, config.to_yaml()) == config
     assert config.to_yaml().splitlines()[:2] == ["method: sft", "model: embedded:smollm2"]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@given(data=st.data())
+@settings(max_examples=5, deadline=None)
+def test_what_is_written_beside_a_preset_is_read_as_the_same(name: str, data: st.DataObject) -> None:
+    """Also where a value goes back from the preset's to the default, or leaves a knob open that the preset sets."""
+    defaults = {name: field.default for name, field in TrainConfig.model_fields.items() if not field.is_required()}
+    changed = data.draw(st.sets(st.sampled_from(sorted(defaults.keys() - {"preset"}))))
+    required = {"method": "sft", "model": "hf:org/name", "dataset": "Zeilen: é\n.jsonl"}
+    config = TrainConfig.read({"preset": name, **required, **{one: defaults[one] for one in changed}})
+    assert TrainConfig.read(yaml.safe_load(config.to_yaml())) == config
+
+
+def test_a_preset_that_is_not_changed_is_written_by_its_name_alone() -> None:
+    config = TrainConfig.read({"preset": "embedded-sft", "dataset": "rows.jsonl", "max_steps": 7})
+    assert yaml.safe_load(config.to_yaml()) == {
+        "preset": "embedded-sft",
+        "method": "sft",
+        "model": "embedded:smollm2",
+        "dataset": "rows.jsonl",
+        "max_steps": 7,
+    }
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,14 @@ def test_a_few_steps_of_the_embedded_model(
 ) -> None:
     (tmp_path / "models").symlink_to(embedded_models_dir)
     monkeypatch.setenv("JANUS_HOME", str(tmp_path))
-    rows = [json.loads(line) for line in MINI.read_text("utf-8").splitlines()[:6]]
-    short = [row | {"output": row["output"][:200]} for row in rows]
+    rows = [json.loads(line) for line in MINI.read_text("utf-8").splitlines()[:2]]
+    short = [row | {"system": row["system"][:200], "output": row["output"][:100]} for row in rows]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in short), "utf-8")
     config = tmp_path / "config.yaml"
     config.write_text(
-        f"method: sft\nmodel: embedded:smollm2\ndataset: {tmp_path / 'rows.jsonl'}\nmax_steps: 3\n"
+        f"method: sft\nmodel: embedded:smollm2\ndataset: {tmp_path / 'rows.jsonl'}\nmax_steps: 2\n"
         "max_length: 256\nper_device_train_batch_size: 2\nlearning_rate: 1.0e-3\nwarmup_steps: 0\n"
-        "roundtrip_prompts: 2\nsteerability_steps: 0\n"
+        "roundtrip_prompts: 1\nsteerability_steps: 0\n"
     )
     out = tmp_path / "job"
     assert main(["train", str(config), "--out", str(out)]) == 0

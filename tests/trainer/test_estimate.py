@@ -7,14 +7,14 @@ import pytest
 
 from tests.trainer.sample_rows import sft_rows, write_jsonl
 from trainer.config import TrainConfig
-from trainer.defaults import settled
+from trainer.defaults import settle
 from trainer.errors import TrainerError
 from trainer.estimate import estimate
 
 
 def config(model: Path, dataset: Path, **options: Any) -> TrainConfig:
     given = {"method": "sft", "model": f"path:{model}", "dataset": str(dataset), "device": "cpu"}
-    return settled(TrainConfig.read(given | options))
+    return settle(TrainConfig.read(given | options)).config
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ def test_a_job_that_is_done_is_told_again(config: Path, tmp_path: Path, capfd: p
     ("options", "named"),
     [
         ({"dataset": "nowhere.jsonl"}, "There is no dataset nowhere.jsonl"),
-        ({"bf16": True, "optim": "adamw_bnb_8bit"}, "optim: adamw_bnb_8bit runs on GPUs only"),
+        ({"optim": "adamw_bnb_8bit"}, "optim: adamw_bnb_8bit runs on GPUs only"),
         ({"device": "cuda"}, "this machine has no GPU"),
         ({"method": "dpo", "dataset": "sft.jsonl"}, "dpo needs a column 'chosen'"),
         ({"max_length": 16}, "No row fits"),
@@ -65,8 +65,6 @@ def test_a_wrong_call_is_one_sentence_and_exit_code_2(
 
     if "cuda" in str(options.get("device")) and torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    if "optim" in options:
-        monkeypatch.setattr("trainer.defaults._cpu_has_bf16", lambda: True)
     write_jsonl(tmp_path / "sft.jsonl", sft_rows())
     monkeypatch.chdir(tmp_path)
     file = write(tmp_path, **({"model": f"path:{tiny['mistral']}", "dataset": "sft.jsonl"} | options))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -180,53 +181,68 @@ for spec in map(ModelSpec.parse, sys.argv[1:]):
 """
 
 
-def loaded_from(hub: LocalHub, home: Path, *specs: str) -> list[str]:
-    """Load each spec in one new process, whose Hub this is, and return a line for each."""
-    command = [sys.executable, "-c", LOAD, *specs]
-    run = subprocess.run(command, cwd=ROOT, env=hub.environment(home), text=True, capture_output=True, check=False)
-    assert run.returncode == 0, run.stderr
-    return run.stdout.splitlines()
+class Loaded(NamedTuple):
+    """What one process said of each repository that it was asked to load, and what it asked the Hub for."""
+
+    lines: dict[str, str]
+    requests: list[str]
+    commits: list[str]
+    marker: Path
+
+
+@pytest.fixture(scope="class")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """Load from a Hub in one new process: two commits of a model, an adapter, foreign code, and what is refused."""
+    folder = tmp_path_factory.mktemp("hub")
+    model = tiny_mistral(folder / "model")
+    adapter = tiny_lora(model, folder / "adapter", seed=2)
+    (adapter / "optimizer.pt").write_bytes(b"pickle")
+    with LocalHub() as hub:
+        commits = [hub.add("kaist-ai/janus-7b", model), hub.add("kaist-ai/janus-7b", tiny_mistral(model, seed=7))]
+        hub.add("me/adapter", adapter)
+        hub.add("me/gated", model, is_gated=True)
+        marker = folder / "ran"
+        (model / "modeling_x.py").write_text(f"import os; os.mkdir({str(marker)!r})\nclass Model: pass\n")
+        change(model / "config.json", auto_map={"AutoModelForCausalLM": "modeling_x.Model"})
+        hub.add("me/foreign", model)
+        pickled = tiny_mistral(folder / "pickled")
+        (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
+        hub.add("me/pickled", pickled)
+        specs = {
+            "newest": "hf:kaist-ai/janus-7b+me/adapter",
+            "pinned": f"hf:kaist-ai/janus-7b@{commits[0]}",
+            **{name: f"hf:me/{name}" for name in ("foreign", "gated", "pickled", "nowhere")},
+        }
+        run = subprocess.run(
+            [sys.executable, "-c", LOAD, *specs.values()],
+            cwd=ROOT,
+            env=hub.environment(folder / "hf"),
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+        return Loaded(dict(zip(specs, run.stdout.splitlines(), strict=True)), list(hub.requests), commits, marker)
 
 
 class TestFromTheHub:
-    def test_janus_7b_and_an_adapter_are_pinned_to_commits(self, tmp_path: Path) -> None:
-        model = tiny_mistral(tmp_path / "model")
-        adapter = tiny_lora(model, tmp_path / "adapter", seed=2)
-        (adapter / "optimizer.pt").write_bytes(b"pickle")
-        with LocalHub() as hub:
-            old = hub.add("kaist-ai/janus-7b", model)
-            hub.add("kaist-ai/janus-7b", tiny_mistral(model, seed=7))
-            hub.add("me/adapter", adapter)
-            specs = ("hf:kaist-ai/janus-7b+me/adapter", f"hf:kaist-ai/janus-7b@{old}")
-            newest, pinned = map(json.loads, loaded_from(hub, tmp_path / "hf", *specs))
-            commits = {line.split("/")[4] for line in hub.requests if "/janus-7b/resolve/" in line}
+    def test_janus_7b_and_an_adapter_are_pinned_to_commits(self, loaded: Loaded) -> None:
+        newest, pinned = (json.loads(loaded.lines[name]) for name in ("newest", "pinned"))
         assert newest[0] == newest[2] == "kaist-ai/janus-7b"
         assert newest[4] == ["adapter_config.json", "adapter_model.safetensors"]
-        assert pinned[1] == old
-        assert newest[1] != old
+        assert [pinned[1], newest[1]] == loaded.commits
         assert newest[3] != pinned[3]
-        assert commits == {old, newest[1]}  # never a branch, which could move between two files
+        asked_for = {line.split("/")[4] for line in loaded.requests if "/janus-7b/resolve/" in line}
+        assert asked_for == set(loaded.commits)  # never a branch, which could move between two files
 
-    def test_foreign_code_is_refused_before_its_weights_are_fetched(self, tmp_path: Path) -> None:
-        model = tiny_mistral(tmp_path / "model")
-        marker = tmp_path / "ran"
-        (model / "modeling_x.py").write_text(f"import os; os.mkdir({str(marker)!r})\nclass Model: pass\n")
-        change(model / "config.json", auto_map={"AutoModelForCausalLM": "modeling_x.Model"})
-        with LocalHub() as hub:
-            hub.add("kaist-ai/janus-7b", model)
-            (line,) = loaded_from(hub, tmp_path / "hf", "hf:kaist-ai/janus-7b")
-            fetched = {request.rpartition("/")[2] for request in hub.requests}
-        assert line.startswith("ModelRefused: hf:kaist-ai/janus-7b asks to run code of its own")
+    def test_foreign_code_is_refused_before_its_weights_are_fetched(self, loaded: Loaded) -> None:
+        assert loaded.lines["foreign"].startswith("ModelRefused: hf:me/foreign asks to run code of its own")
+        fetched = {line.rpartition("/")[2] for line in loaded.requests if "/me/foreign/resolve/" in line}
+        assert "config.json" in fetched
         assert not fetched & {"modeling_x.py", "model.safetensors"}
-        assert not marker.exists()
+        assert not loaded.marker.exists()
 
-    def test_what_cannot_be_loaded_is_one_sentence_each(self, tmp_path: Path) -> None:
-        model = tiny_mistral(tmp_path / "model")
-        with LocalHub() as hub:
-            hub.add("me/gated", model, is_gated=True)
-            (model / "model.safetensors").rename(model / "pytorch_model.bin")
-            hub.add("me/pickled", model)
-            lines = loaded_from(hub, tmp_path / "hf", "hf:no/where", "hf:me/gated", "hf:me/pickled")
-        expected = ("There is no model no/where", "me/gated is gated", "no safetensors weights")
-        assert len(lines) == len(expected)
-        assert all(words in line for words, line in zip(expected, lines, strict=True))
+    def test_what_cannot_be_loaded_is_one_sentence_each(self, loaded: Loaded) -> None:
+        assert "There is no model me/nowhere" in loaded.lines["nowhere"]
+        assert "me/gated is gated" in loaded.lines["gated"]
+        assert "no safetensors weights" in loaded.lines["pickled"]

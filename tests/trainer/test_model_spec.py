@@ -31,6 +31,17 @@ def test_reads_and_writes_a_spec(text: str, spec: ModelSpec) -> None:
     assert spec.base == text.strip().partition("+")[0]
 
 
+def test_an_embedded_adapter_is_the_embedded_model_with_a_folder_of_the_project() -> None:
+    spec = ModelSpec.parse("embedded:janus-135m")
+    assert spec.base == "embedded:smollm2"
+    assert Path(spec.adapter or "").parts[-2:] == ("assets", "janus_135m")
+    assert not spec.names_a_folder
+    assert ModelSpec.parse(str(spec)) == spec
+    assert ModelSpec.parse("embedded:smollm2+./mine").names_a_folder
+    assert ModelSpec.parse("path:/mine").names_a_folder
+    assert not ModelSpec.parse("hf:a/b+c/d").names_a_folder
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -38,7 +38,7 @@ def test_a_folder_that_data_gen_exports_is_read_whole(tmp_path: Path, method: Me
         assert all(row.system for row in found.rows)
 
 
-@pytest.mark.parametrize(("name", "method"), [("mistral", "sft"), ("llama", "dpo")])
+@pytest.mark.parametrize(("name", "method"), [("mistral", "sft"), ("gemma", "dpo")])
 def test_the_engine_gives_the_scores_that_the_trainer_had(
     tiny: dict[str, Path], collection: Path, tmp_path: Path, name: str, method: str
 ) -> None:

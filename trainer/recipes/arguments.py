@@ -52,4 +52,6 @@ def training_arguments(config: TrainConfig, output_dir: str) -> dict[str, Any]:
         "push_to_hub": False,
         "dataloader_pin_memory": config.device != "cpu",
         "save_only_model": False,
+        # Said only where it is meant: TRL is about to remove it, and warns.
+        **({"use_liger_kernel": True} if config.use_liger_kernel else {}),
     }

@@ -18,8 +18,9 @@ from trl import SFTConfig, SFTTrainer
 
 from trainer import document_attention
 from trainer.config import TrainConfig
-from trainer.flat_batch import IGNORED, flat_collator, packed, with_labels
+from trainer.flat_batch import IGNORED, flash_lengths, flat_collator, packed, with_labels
 from trainer.recipes.arguments import training_arguments
+from trainer.switches import FLASH
 
 
 def sft(
@@ -50,7 +51,8 @@ def sft(
             peft_config=peft_config,
             callbacks=callbacks,
         )
-    model.set_attn_implementation(document_attention.NAME)
+    if config.attn_implementation != FLASH:  # which keeps conversations apart by itself
+        model.set_attn_implementation(document_attention.NAME)
     return _FlatSFTTrainer(
         model=model,
         args=arguments,
@@ -71,6 +73,8 @@ class _FlatSFTTrainer(SFTTrainer):
     ) -> Any:
         """Return the mean loss a trained token of the step; on a GPU TRL's fused kernels do it."""
         if inputs["input_ids"].device.type != "cpu":
+            if self.model.config._attn_implementation == FLASH:
+                inputs |= flash_lengths(inputs.pop("document_lengths"), inputs["input_ids"].device)
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         loss, trained = answer_loss(model, inputs)
         loss = loss / (trained if num_items_in_batch is None else num_items_in_batch)
