@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -123,9 +124,14 @@ def recover(text: str, leaves: Sequence[Leaf]) -> tuple[Span, ...]:
     for leaf in leaves:
         phrases = [*leaf.full, *leaf.brief, leaf.aim, *filter(None, (leaf.role, leaf.audience))]
         for phrase in phrases:
-            pattern = rf"(?<!\w){re.escape(phrase)}(?!\w)"
-            found += [(*match.span(), leaf.id) for match in re.finditer(pattern, text, re.IGNORECASE)]
+            found += [(*match.span(), leaf.id) for match in _whole_words(phrase).finditer(text)]
     return tuple(Span(preference_id=name, start=start, end=end) for start, end, name in sorted(found))
+
+
+@lru_cache(maxsize=8192)
+def _whole_words(phrase: str) -> re.Pattern[str]:
+    """Compile once: there are more phrases in a hierarchy than `re` itself remembers."""
+    return re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)", re.IGNORECASE)
 
 
 def _draw(picks: Sequence[Leaf], rng: random.Random, may_pad: bool) -> _Plan:

@@ -1,4 +1,4 @@
-"""Who may do what: one table of every event of the page, and one function that says who asks.
+"""Who may do what: one table of every event of the page, and who is asking while one of them runs.
 
 An event that is not in `EVENTS` cannot be registered, and a caller below an event's role is refused inside the
 event itself: hiding a button hides nothing from a script that posts to its route.
@@ -7,6 +7,10 @@ event itself: hiding a button hides nothing from a script that posts to its rout
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -18,9 +22,28 @@ class Role(IntEnum):
     OWNER = 2
 
 
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who asks: what they may do, and the name under which their use is counted."""
+
+    role: Role
+    name: str
+    account: str | None = None
+    """The name of their account on the Hub, where they signed in."""
+    may_use_api: bool = False
+    """Whether the named endpoints answer them, not only the page."""
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role is Role.OWNER
+
+
+NOBODY = Caller(Role.ANON, "nobody")
+
 COLUMN_LETTERS = "abcd"
 
 EVENTS: dict[str, Role] = {
+    "open_house": Role.ANON,
     "open_page": Role.ANON,
     "save_draft": Role.ANON,
     "run": Role.ANON,
@@ -55,7 +78,9 @@ EVENTS: dict[str, Role] = {
     "grid_export_csv": Role.ANON,
     "compare": Role.ANON,
     "steer": Role.OWNER,  # it reads a file of this machine
-    **dict.fromkeys(("augment", "train", "jobs", "stop", "resume"), Role.OWNER),  # long work, at the house's expense
+    **dict.fromkeys(
+        ("augment", "bench", "train", "merge", "publish", "finetune-and-publish", "jobs", "stop", "resume"), Role.OWNER
+    ),  # long work, at the house's expense
     **{f"augment_{what}": Role.OWNER for what in ("open", "poll", "pick", "stop", "pause", "resume", "kill")},
     **{
         f"augment_{what}": Role.OWNER
@@ -71,7 +96,17 @@ EVENTS: dict[str, Role] = {
         f"train_{what}": Role.OWNER
         for what in ("enter", "upload", "preset", "config", "xray", "start", "look_at_job", "use", "use_go")
     },
-    **{f"train_{what}": Role.OWNER for what in ("try", "try_go")},
+    **{f"train_{what}": Role.OWNER for what in ("try", "try_go", "estimate", "change", "retry", "runs")},
+    **{f"train_{what}": Role.OWNER for what in ("merge", "merging", "machines", "price", "rent")},
+    **{f"bench_{what}": Role.OWNER for what in ("open", "poll", "pick", "stop", "pause", "resume", "kill")},
+    **{f"bench_{what}": Role.OWNER for what in ("look", "start", "quick", "question", "by_hand")},
+    **{f"bench_{what}": Role.OWNER for what in ("csv", "markdown", "latex", "eval_results")},
+    **dict.fromkeys(("best_of", "best_of_enter", "best_of_stop"), Role.OWNER),  # by a job of this house
+    **{f"publish_{what}": Role.OWNER for what in ("open", "poll", "pick", "stop", "pause", "resume", "kill")},
+    **{
+        f"publish_{what}": Role.OWNER
+        for what in ("enter", "what", "token", "start", "look", "look_at_job", "look_at_card", "agree", "card")
+    },
     "compose_open": Role.ANON,
     "compose_pick": Role.ANON,
     "compose_allow_more": Role.ANON,
@@ -94,11 +129,22 @@ EVENTS: dict[str, Role] = {
 }
 
 
-def principal(client_host: str | None, space_id: str | None) -> Role:
-    """Tell who asks: whoever sits at this machine owns the house; on a hosted Space everybody is a stranger."""
-    if space_id:
-        return Role.ANON
-    return Role.OWNER if client_host is not None and is_loopback(client_host) else Role.ANON
+_caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
+
+
+@contextmanager
+def asked_by(caller: Caller) -> Iterator[None]:
+    """Let `current_caller` tell, inside this block and in the tasks that it starts, on whose behalf it runs."""
+    before = _caller.set(caller)
+    try:
+        yield
+    finally:
+        _caller.reset(before)
+
+
+def current_caller() -> Caller | None:
+    """Tell who is asking; None where nobody came in by the door, as on the command line."""
+    return _caller.get()
 
 
 def may(role: Role, event: str) -> bool:

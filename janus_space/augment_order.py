@@ -13,12 +13,15 @@ from data_gen.job_request import AugmentRequest
 from data_gen.openai_spec import parse_openai_spec
 from janus_space.job import Job
 from janus_space.jobs import Jobs
+from janus_space.training import named_model
 from trainer.model_spec import ModelSpec
 
 VERB = "augment"
 KEYS = "JANUS_TEACHER_KEYS"
 """The variable by which the worker is told keys that a visitor lent, by their origins."""
 ESTIMATE_ONLY = "--estimate-only"
+TRAINED = "job"
+"""The kind of a teacher that was trained here: the worker finds its base and adapter when it begins."""
 
 
 class AugmentJob(AugmentRequest):
@@ -57,10 +60,10 @@ def check(request: AugmentJob) -> None:
             parse_openai_spec(spec)
         elif kind in ("embedded", "hf", "path"):
             ModelSpec.parse(spec)
-        elif spec != ECHO:
+        elif kind != TRAINED and spec != ECHO:
             raise BadRequest(
                 f"No teacher goes by {spec[:100]!r}: write openai:MODEL@BASE_URL, a model of this machine such as"
-                " embedded:smollm2, or echo: to try."
+                " embedded:smollm2 or job:NAME, or echo: to try."
             )
 
 
@@ -72,7 +75,15 @@ def start_augment(
     is_estimate: bool = False,
     keys: Mapping[str, str] | None = None,
 ) -> Job:
-    """Start the job of a request, go on with it, or find it running; raise `JobRefused` where that cannot be."""
+    """Start the job of a request, go on with it, or find it running.
+
+    Raises:
+        JobRefused: that cannot be
+        UnknownModel: a teacher was to be trained here, and was not
+    """
+    for spec in request.teacher:
+        if spec.startswith(f"{TRAINED}:"):
+            named_model(jobs, spec)
     job = jobs.create(VERB, request.model_dump(mode="json"), folder)
     go_on(jobs, job, is_estimate=is_estimate, keys=keys)
     return job

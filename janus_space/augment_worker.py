@@ -23,10 +23,12 @@ from data_gen.open_teacher import ECHO
 from data_gen.openai_completion import Address
 from data_gen.openai_spec import api_key_for, parse_openai_spec
 from janus_space import attribution
-from janus_space.augment_order import ESTIMATE_ONLY, KEYS, AugmentJob
+from janus_space.augment_order import ESTIMATE_ONLY, KEYS, TRAINED, AugmentJob
 from janus_space.engine.process import EnginePool
 from janus_space.errors import SpaceError
 from janus_space.home import Home
+from janus_space.jobs import Jobs
+from janus_space.training import named_model
 from trainer.errors import TrainerError
 from trainer.model_spec import ModelSpec
 
@@ -68,7 +70,8 @@ async def _augment(
                     model, base_url = parse_openai_spec(spec)
                     resolved[spec] = model, Address(base_url, api_key_for(base_url, keys))
                 elif spec != ECHO:
-                    local = ModelSpec.parse(spec)
+                    is_trained = spec.startswith(f"{TRAINED}:")
+                    local = named_model(Jobs(home), spec) if is_trained else ModelSpec.parse(spec)
                     endpoint = await held.enter_async_context(engines.lease(local.base, "auto", folder.log))
                     resolved[spec] = str(local), Address(endpoint.url, endpoint.token, "engine")
             plan = AugmentRequest(**request.model_dump(include=set(AugmentRequest.model_fields)))

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from data_gen.chat import Sampling
 from data_gen.errors import DataGenError
 from janus_space.comparison import ColumnEvent, Comparison
-from janus_space.errors import SpaceError
+from janus_space.errors import PriceNotAccepted, SpaceError
 from janus_space.export import figures, row
 from janus_space.verbs import VERBS, Verb
 from trainer.errors import TrainerError
@@ -30,16 +30,27 @@ if TYPE_CHECKING:
 
 # A conversation is data, not a flag: the API and the exported script bear it.
 _NOT_FLAGS = {"history"}
-_POSITIONAL = {"job", "config"}
+_POSITIONAL = {"bench", "job", "config", "what", "source", "repo_id"}
 _SEVERAL = {"model": "SPEC", "teacher": "SPEC", "hierarchy": "FILE", "against": "FILE", "reuse": "FOLDER"}
 _METAVARS = {
     **_SEVERAL,
+    "bench": "NAME",
+    "judge": "SPEC",
+    "annotations": "FILE",
+    "references": "FILE",
+    "baseline": "SPEC",
     "config": "CONFIG.yaml",
     "data": "FILE",
     "instructions": "FILE",
     "prompts": "FOLDER",
     "out": "FOLDER",
     "job": "JOB",
+    "what": "model|dataset|space|collection",
+    "source": "SOURCE",
+    "repo_id": "REPO_ID",
+    "card": "FILE",
+    "license": "ID",
+    "accept": "QUESTION",
 }
 _SECONDS_BETWEEN_NEWS = 5.0
 # What a model says must not move the cursor or rename the window.
@@ -127,10 +138,22 @@ def _obey(called: argparse.Namespace) -> int:
     verb, command, as_json = fields.pop("verb"), fields.pop("command"), fields.pop("as_json")
     if "system" in verb.request.model_fields and "system" not in fields:
         command.error("say how the assistant should behave with --system TEXT, or choose --no-system")
-    rows = asyncio.run(_ask(verb, verb.read(**fields), _LISTENERS[verb.name](as_json)))
+    listener = _LISTENERS[verb.name](as_json)
+    try:
+        rows = asyncio.run(_ask(verb, verb.read(**fields), listener))
+    except PriceNotAccepted as price:
+        if not (sys.stdin.isatty() and _agrees_to(price)):
+            raise PriceNotAccepted(f"{price} Add --yes to agree to that; nothing was started.") from price
+        rows = asyncio.run(_ask(verb, verb.read(**fields, yes=True), listener))
     if as_json:
         sys.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
     return 1 if rows and all("error" in row for row in rows) else 0
+
+
+def _agrees_to(price: PriceNotAccepted) -> bool:
+    sys.stderr.write(f"{price}\nStart it? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 async def _ask(verb: Verb, request: BaseModel, on_event: Callable[..., None]) -> Sequence[Mapping[str, Any]]:
@@ -236,7 +259,11 @@ _LISTENERS: dict[str, Callable[[bool], Callable[..., None]]] = {
     "compare": lambda as_json: _progress if as_json else Printer(),
     "steer": SteerPrinter,
     "augment": lambda _: _tell,
+    "bench": lambda as_json: _tell if as_json else _say,
     "train": lambda _: _tell,
+    "merge": lambda _: _tell,
+    "publish": lambda as_json: _tell if as_json else _say,
+    "finetune-and-publish": lambda as_json: _tell if as_json else _say,
     "resume": lambda _: _tell,
     "stop": lambda _: _tell,
     "jobs": lambda as_json: _tell if as_json else _say,

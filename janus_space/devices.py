@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +61,18 @@ def gpus(labels: Mapping[int, str]) -> tuple[Gpu, ...]:
         Gpu(gpu.index, gpu.name, gpu.memory_total_gib, gpu.memory_free_gib, gpu.utilization_percent, tuple(busy[uuid]))
         for uuid, gpu in found.items()
     )
+
+
+def show_alone(devices: Sequence[str]) -> bool:
+    """Show this process the GPUs among `devices` alone, and return whether there are any; before torch looks for them.
+
+    Without any, it sees what it has seen before.
+    """
+    numbers = [device.removeprefix("cuda:") for device in devices if device.startswith("cuda:")]
+    if numbers:
+        # The driver's tool counts by bus, CUDA by speed unless told otherwise.
+        os.environ |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(numbers)}
+    return bool(numbers)
 
 
 def _gpu(row: list[str]) -> Gpu | None:

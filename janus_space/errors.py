@@ -8,6 +8,9 @@ SpaceError
 ├── HubUnusable     votes shall be kept on the Hub, and where or with which token is not told rightly
 ├── DatasetRefused  a dataset folder cannot be written as asked
 ├── JobRefused      a job cannot be found, started or stopped as asked
+│   └── PriceNotAccepted    it costs money, and nobody has agreed to that yet
+├── PublishRefused  something cannot be published as asked: a secret in it, no permission, changed meanwhile
+├── PublishBroken   the way to the Hub broke off; what was sent is kept there, and the same command goes on
 └── ScoringRefused  an answer cannot be scored: the model gives no log-probabilities, or it is too long
 """
 
@@ -42,6 +45,18 @@ class DatasetRefused(SpaceError):
 
 class JobRefused(SpaceError):
     """A job cannot be found, started or stopped as asked."""
+
+
+class PriceNotAccepted(JobRefused):
+    """It costs money, and nobody has agreed to that yet; the text says how much."""
+
+
+class PublishRefused(SpaceError):
+    """Something cannot be published as it was asked."""
+
+
+class PublishBroken(SpaceError):
+    """The Hub could not be reached to the end; nothing half is visible there, and the same work can go on."""
 
 
 class ScoringRefused(SpaceError):

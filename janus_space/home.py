@@ -69,6 +69,11 @@ class Home:
     def votes_file(self) -> Path:
         return self.folder / "votes.jsonl"
 
+    @property
+    def outlives_restart(self) -> bool:
+        """Whether a hosted Space still has it after a restart: only its own disk does."""
+        return self.folder.is_relative_to(_SPACE_DISK) and _SPACE_DISK.is_mount()
+
     def check_writable(self, needed_bytes: int = _LITTLE_BYTES) -> None:
         """Write a file for a moment, and see that there is room for more.
 

@@ -5,6 +5,7 @@
     events.jsonl   what happened, by the worker; log.txt the same for people
     stop, pause    somebody wishes it to end, or to rest; the worker obeys at its next step
     exit.json      how it ended, written last
+    remote.json    where another machine does the work: which one; what runs here only follows it
 
 A job with `--out` elsewhere is a link in `jobs/VERB/`. Nothing here holds anything: read it again, it is true again.
 """
@@ -26,6 +27,7 @@ Status = Literal["queued", "running", "stopping", "finished", "failed", "stopped
 STATUSES: tuple[Status, ...] = get_args(Status)
 LIVE: tuple[Status, ...] = ("queued", "running", "stopping")
 
+REMOTE = "remote.json"
 KILL = "kill"
 """What stands in the file `stop` when the worker was not asked but ended."""
 
@@ -33,6 +35,7 @@ _ENDED: dict[str, Status] = {
     "done": "finished",
     "stopped": "stopped",
     "estimated": "stopped",
+    "asks": "stopped",
     "budget spent": "stopped",
     "failed": "failed",
     "halted": "failed",
@@ -93,6 +96,10 @@ class Job:
     @property
     def is_asked_to_stop(self) -> bool:
         return (self.folder / "stop").exists()
+
+    @property
+    def is_remote(self) -> bool:
+        return (self.folder / REMOTE).exists()
 
     @property
     def is_asked_to_pause(self) -> bool:

@@ -12,9 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from data_gen.errors import BadRequest
 from data_gen.source import is_on_hub
 from janus_space.augment_order import AugmentOrder, check, start_augment
-from janus_space.job import Job
+from janus_space.bench_order import BenchOrder, start_bench
+from janus_space.job import Job, read_json
 from janus_space.jobs import Jobs
+from janus_space.merging import MergeOrder, find_run, start_merge
 from janus_space.training import TrainOrder, check_dataset, load_config, start_train
+from trainer.config import TrainConfig
 
 if TYPE_CHECKING:
     from janus_space.models import Models
@@ -50,26 +53,53 @@ class ResumeRequest(JobRequest):
 
 async def augment(order: AugmentOrder, models: Models, tell: Tell | None = None) -> list[Row]:
     """Grow a collection in a job of its own; give one row, on how it ended or, detached, that it has begun."""
-    jobs = _jobs(models)
+    jobs = jobs_of(models)
     check(order)
     if not (is_on_hub(order.instructions) or Path(order.instructions).is_file()):
         raise BadRequest(f"There is no file {order.instructions}: name the file that holds the instructions.")
     job = await asyncio.to_thread(start_augment, jobs, order.request, order.out, is_estimate=order.estimate_only)
-    return [await _awaited(job, order.detach, tell)]
+    return [await awaited(job, order.detach, tell)]
 
 
 async def train(order: TrainOrder, models: Models, tell: Tell | None = None) -> list[Row]:
     """Fine-tune a model in a job of its own; give one row, on how it ended or, detached, that it has begun."""
-    jobs = _jobs(models)
-    config = load_config(order.config)
+    jobs = jobs_of(models)
+    config = await asyncio.to_thread(load_config, order.config, jobs)
     await asyncio.to_thread(check_dataset, config)
-    job = await asyncio.to_thread(start_train, jobs, config, order.out)
-    return [await _awaited(job, order.detach, tell)]
+    job = await asyncio.to_thread(_started, jobs, config, order)
+    return [await awaited(job, order.detach, tell)]
+
+
+async def bench(order: BenchOrder, models: Models, tell: Tell | None = None) -> list[Row]:
+    """Measure models in a job of its own; give one row a model or, detached or without a result, one on the job."""
+    # Imported here: the clients and the arithmetic behind the benchmarks cost time that --help should not.
+    from janus_space.benchmarks.askers import check_specs
+    from janus_space.benchmarks.table import bench_of, in_words
+
+    jobs = jobs_of(models)
+    bench_of(order)
+    check_specs(order, models)
+    job = await asyncio.to_thread(start_bench, jobs, order.request, order.out)
+    told = await awaited(job, order.detach, tell)
+    report = read_json(job.folder / "report.json") if job.status == "finished" else None
+    if order.detach or report is None:
+        return [told]
+    if tell is not None:
+        for found in report["rows"]:
+            tell(in_words(found))
+    return list(report["rows"])
+
+
+async def merge(order: MergeOrder, models: Models, tell: Tell | None = None) -> list[Row]:
+    """Make a finished run's adapter and its base one model; give one row, on how it ended or that it has begun."""
+    jobs = jobs_of(models)
+    job = await asyncio.to_thread(start_merge, jobs, find_run(jobs, order.job))
+    return [await awaited(job, order.detach, tell)]
 
 
 async def list_jobs(request: JobsRequest, models: Models, tell: Tell | None = None) -> list[Row]:
     """Give one row a job, newest first."""
-    found = _jobs(models).list(request.verb)
+    found = jobs_of(models).list(request.verb)
     for job in found:
         if tell is not None:
             tell(f"{job.id:<36} {job.status:<9} {' '.join(job.log(1))}")
@@ -80,7 +110,7 @@ async def list_jobs(request: JobsRequest, models: Models, tell: Tell | None = No
 
 async def stop(request: JobRequest, models: Models, tell: Tell | None = None) -> list[Row]:
     """Ask a job to end at its next step; what it has done is kept."""
-    jobs = _jobs(models)
+    jobs = jobs_of(models)
     job = jobs.find(request.job)
     jobs.stop(job)
     if tell is not None:
@@ -90,12 +120,21 @@ async def stop(request: JobRequest, models: Models, tell: Tell | None = None) ->
 
 async def resume(request: ResumeRequest, models: Models, tell: Tell | None = None) -> list[Row]:
     """Go on with a job where it ended."""
-    jobs = _jobs(models)
+    jobs = jobs_of(models)
     job = jobs.find(request.job)
     if job.status == "finished":
         raise BadRequest(f"{job.id} is finished: there is nothing to go on with.")
     await asyncio.to_thread(jobs.start, job, devices=job.work.devices if job.work else ())
-    return [await _awaited(job, request.detach, tell)]
+    return [await awaited(job, request.detach, tell)]
+
+
+def _started(jobs: Jobs, config: TrainConfig, order: TrainOrder) -> Job:
+    if order.remote is None:
+        return start_train(jobs, config, order.out)
+    # Imported here: the Hub's client costs time that nobody else should pay.
+    from janus_space.remote_train import start_remote
+
+    return start_remote(jobs, config, order.remote, hours=order.hours, accepts_price=order.yes, folder=order.out)
 
 
 def row(job: Job) -> dict[str, Any]:
@@ -110,7 +149,7 @@ def row(job: Job) -> dict[str, Any]:
     return {**end, **told}
 
 
-async def _awaited(job: Job, is_detached: bool, tell: Tell | None) -> dict[str, Any]:
+async def awaited(job: Job, is_detached: bool, tell: Tell | None) -> dict[str, Any]:
     """Wait for a job while telling its log; who gives up waiting leaves it running."""
     if tell is not None:
         tell(f"{job.id} is {job.status} in {job.folder}")
@@ -138,7 +177,8 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _jobs(models: Models) -> Jobs:
+def jobs_of(models: Models) -> Jobs:
+    """Return the jobs of a house; raise `BadRequest` where strangers come in."""
     if models.hosted:
         raise BadRequest("On this hosted Space nobody starts long work: run Janus Space on your own machine.")
     return Jobs(models.home)

@@ -23,8 +23,14 @@ from janus_space.errors import JobRefused
 from janus_space.home import Home
 from janus_space.job import KILL, Job, write_json
 
-CAN_PAUSE = {"augment"}
-WORKERS = {"augment": "janus_space.augment_worker", "train": "janus_space.train_worker"}
+CAN_PAUSE = {"augment", "bench"}
+WORKERS = {
+    "augment": "janus_space.augment_worker",
+    "bench": "janus_space.bench_worker",
+    "merge": "janus_space.merge_worker",
+    "publish": "janus_space.publish_worker",
+    "train": "janus_space.train_worker",
+}
 """The module that does a verb's work: it is run with the job's folder, and reads request.json there."""
 
 _START_SECONDS = 30.0
@@ -134,6 +140,8 @@ class Jobs:
         if work is None or not work.is_alive:
             raise JobRefused(f"{job.id} is not running: it is {job.status}.")
         (job.folder / "stop").write_text(KILL, "utf-8")
+        if job.is_remote:
+            return  # its worker lives until it has ended the machine that is paid for
         if work.worker is not None and work.worker.is_alive:
             with suppress(ProcessLookupError):
                 os.killpg(work.worker.pid, signal.SIGKILL)

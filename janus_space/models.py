@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from typing import Protocol
 
 from data_gen.chat import ChatModel, Completion, Conversation, Delta, EchoModel, Sampling, Waiting
 from data_gen.openai_spec import api_key_for, origin, parse_openai_spec
 from janus_space import catalogue
+from janus_space.access import current_caller
 from janus_space.errors import UnknownModel
 from janus_space.home import Home
 from janus_space.jobs import Jobs
-from janus_space.training import VERB, model_of, trained
-from trainer.model_spec import ModelSpec, is_folder_name
+from janus_space.training import named_model
+from trainer.model_spec import ModelSpec
 
 FORMS = (
     "embedded:smollm2, hf:ORG/NAME[@REVISION][+ADAPTER], path:FOLDER[+ADAPTER], job:NAME, openai:MODEL[@BASE_URL]"
@@ -43,12 +44,23 @@ class Engines(Protocol):
 
 
 class Models:
-    """What can be asked here. On a hosted Space, visitors reach neither its folders, nor its network, nor its key."""
+    """What can be asked here. Where strangers come in, they reach the models of the table and those that are `offered`,
+    and neither folders, nor the network, nor the house's key. Its owner reaches everything there, too.
+    """
 
-    def __init__(self, home: Home, engines: Engines, *, hosted: bool = False) -> None:
+    def __init__(
+        self, home: Home, engines: Engines, *, hosted: bool = False, offered: Collection[str] = frozenset()
+    ) -> None:
         self.home = home
         self.engines = engines
-        self.hosted = hosted
+        self._has_strangers = hosted
+        self._offered = offered
+
+    @property
+    def hosted(self) -> bool:
+        """Whether whoever asks now is a stranger here; while the page is built, nobody asks, and anybody may."""
+        caller = current_caller()
+        return self._has_strangers and not (caller is not None and caller.is_owner)
 
     def chat_model(self, spec: str, device: str = "auto", session_keys: Mapping[str, str] | None = None) -> ChatModel:
         """Return the model that `spec` names; nothing is loaded or asked yet.
@@ -64,10 +76,10 @@ class Models:
         if kind == "openai":
             return self._remote(spec, session_keys or {})
         if kind == "job":
-            return LocalModel(self._trained(spec.removeprefix("job:")), device, self.engines)
+            return LocalModel(spec, self._trained(spec.removeprefix("job:")), device, self.engines)
         if kind not in ("embedded", "hf", "path"):
             raise UnknownModel(f"No model goes by {spec[:100]!r}; models are written {FORMS}.")
-        return self._local(ModelSpec.parse(spec), device)
+        return self._local(spec, device)
 
     def _remote(self, spec: str, session_keys: Mapping[str, str]) -> ChatModel:
         # Importing the openai client takes half a second, which who asks no remote model need not wait.
@@ -85,30 +97,29 @@ class Models:
     def _trained(self, name: str) -> ModelSpec:
         if self.hosted:
             raise UnknownModel("This hosted Space trains nothing: choose an embedded: or hf: model.")
-        jobs = Jobs(self.home)
-        job = next((job for job in jobs.list(VERB) if job.name == name), None)
-        if job is None:
-            known = " or ".join(f"job:{job.name}" for job in trained(jobs)[:5])
-            told = f"finished are {known}" if known else "none has finished yet"
-            raise UnknownModel(f"There is no training job {name[:60]!r} here; {told}.")
-        return model_of(job)
+        return named_model(Jobs(self.home), name)
 
-    def _local(self, spec: ModelSpec, device: str) -> ChatModel:
-        names_a_folder = spec.kind == "path" or (spec.adapter is not None and is_folder_name(spec.adapter))
-        if self.hosted and names_a_folder:
+    def _local(self, spec: str, device: str) -> ChatModel:
+        weights = ModelSpec.parse(spec)
+        if self.hosted and weights.names_a_folder:
             raise UnknownModel(
                 "On this hosted Space, models come from no folder of its disk; choose an embedded: or hf: model,"
                 " or run Janus Space on your own machine."
             )
-        return LocalModel(spec, device, self.engines)
+        if self.hosted and spec not in self._offered and spec not in {entry.spec for entry in catalogue.entries()}:
+            raise UnknownModel(
+                "On this hosted Space, only the models of its table can be asked, since others would have to be"
+                " fetched: choose one of them, or run Janus Space on your own machine."
+            )
+        return LocalModel(spec, weights, device, self.engines)
 
 
 class LocalModel:
-    """A model of this machine, asked through the engine that holds its base."""
+    """A model of this machine, asked through the engine that holds its base. `spec` is what it was asked for by."""
 
-    def __init__(self, spec: ModelSpec, device: str, engines: Engines) -> None:
-        self.spec = str(spec)
-        self._base = spec.base
+    def __init__(self, spec: str, weights: ModelSpec, device: str, engines: Engines) -> None:
+        self.spec = spec
+        self.weights = weights
         self._device = device
         self._engines = engines
 
@@ -119,7 +130,7 @@ class LocalModel:
         from data_gen.openai_errors import Patience
 
         reasons: asyncio.Queue[str | None] = asyncio.Queue()
-        lease = self._engines.lease(self._base, self._device, reasons.put_nowait)
+        lease = self._engines.lease(self.weights.base, self._device, reasons.put_nowait)
         async with AsyncExitStack() as held:
             starting = asyncio.ensure_future(held.enter_async_context(lease))
             starting.add_done_callback(lambda _: reasons.put_nowait(None))
@@ -132,7 +143,9 @@ class LocalModel:
                 await asyncio.gather(starting, return_exceptions=True)
             endpoint = starting.result()
             patience = Patience(byte_seconds=_ENGINE_SECONDS, piece_seconds=_ENGINE_SECONDS)
-            model = OpenAIChat(self.spec, self.spec, endpoint.url, endpoint.token, dialect="engine", patience=patience)
+            model = OpenAIChat(
+                self.spec, str(self.weights), endpoint.url, endpoint.token, dialect="engine", patience=patience
+            )
             async with aclosing(model.stream(conversation, sampling)) as answer:
                 async for event in answer:
                     yield event

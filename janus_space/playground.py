@@ -15,9 +15,12 @@ from data_gen.chat import ChatModel, Completion, Delta, Waiting
 from data_gen.errors import ChatCutOff, DataGenError
 from janus_space.comparison import Column, ColumnEvent, ColumnState, Comparison
 from janus_space.errors import SpaceError
+from janus_space.limits import check_length
 from trainer.errors import TrainerError
 
 log = logging.getLogger(__name__)
+
+_UPDATES_PER_SECOND = 200.0  # of all pages together, which is about a quarter of what one core can send
 
 
 class Run:
@@ -91,8 +94,8 @@ class Runs:
             self.discard(run.id)
 
     def updates_per_second(self) -> float:
-        """Say how often each page may be updated: 5 times with up to four runs, down to 2 with ten and more."""
-        return max(2.0, min(5.0, 20.0 / max(1, len(self))))
+        """Say how often each page may be updated: 5 times with up to forty runs, down to 2 with a hundred and more."""
+        return max(2.0, min(5.0, _UPDATES_PER_SECOND / max(1, len(self))))
 
 
 async def compare(
@@ -104,7 +107,11 @@ async def compare(
     """Ask every column at once, or only the given ones, and yield what arrives, until each has had its final event.
 
     Nothing that happens to one column touches another. Closing this generator closes every column's stream.
+
+    Raises:
+        TooMuch: longer answers are asked for than whoever asks may have
     """
+    check_length(comparison.sampling)
     unfinished = set(range(len(comparison.columns)) if columns is None else columns)
     events: asyncio.Queue[ColumnEvent] = asyncio.Queue()
     tasks = [

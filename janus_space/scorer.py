@@ -22,6 +22,8 @@ class Scorer:
     spec: str
     device: str
     engines: Engines
+    weights: ModelSpec | None = None
+    """Where they lie, if the spec does not say so itself, as `job:NAME` does not."""
 
     @classmethod
     def of(cls, models: Models, spec: str, device: str = "auto") -> Scorer:
@@ -37,7 +39,7 @@ class Scorer:
                 f"{model.spec} does not tell how likely it finds a text: choose a model that runs on this machine,"
                 " such as embedded:smollm2, an hf: model or a path: model."
             )
-        return cls(model.spec, device, models.engines)
+        return cls(model.spec, device, models.engines, model.weights)
 
     @asynccontextmanager
     async def ready(self, on_wait: Callable[[str], None]) -> AsyncIterator[Score]:
@@ -46,5 +48,6 @@ class Scorer:
         Raises:
             EngineFailed: the model cannot be loaded, or its engine has ended
         """
-        async with self.engines.lease(ModelSpec.parse(self.spec).base, self.device, on_wait) as endpoint:
-            yield partial(score, endpoint, self.spec)
+        weights = self.weights or ModelSpec.parse(self.spec)
+        async with self.engines.lease(weights.base, self.device, on_wait) as endpoint:
+            yield partial(score, endpoint, str(weights))

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from janus_space.devices import gpus
@@ -22,10 +24,13 @@ from trainer.config import TrainConfig
 from trainer.data import Dataset, read_dataset, refuse_faults
 from trainer.errors import BadConfig
 from trainer.model_spec import ModelSpec, is_folder_name, local_folder
+from trainer.presets import preset_values
 from trainer.storage import writing_to
 
 VERB = "train"
 ASKED = "asked.json"
+MERGED = "merged"
+"""The folder of a job in which an adapter and its base are one model."""
 
 
 class TrainOrder(BaseModel):
@@ -38,11 +43,38 @@ class TrainOrder(BaseModel):
         None, description="Folder of the job; the same command on it goes on. Default: a new one in $JANUS_HOME/jobs"
     )
     detach: bool = Field(False, description="Return at once; the job goes on by itself")
+    remote: str | None = Field(
+        None, description="Rent a machine of the Hub for it, such as a10g-small; the price is told before"
+    )
+    hours: float | None = Field(
+        None, ge=0.25, le=240, description="Longest time to pay a rented machine for. Default: twice what is calculated"
+    )
+    yes: bool = Field(False, description="Agree to the price of a rented machine without being asked")
 
 
-def load_config(file: Path) -> TrainConfig:
-    """Read a YAML file; raise `BadConfig` for what cannot be done."""
-    return from_anywhere(TrainConfig.load(file))
+def load_config(file: Path, jobs: Jobs | None = None) -> TrainConfig:
+    """Read a YAML file; with `jobs`, its model may be `job:NAME`, what another run has made.
+
+    Raises:
+        BadConfig: it cannot be done as written
+        UnknownModel, JobRefused: there is no such job, or nothing that can be trained further
+    """
+    values = None if jobs is None else _going_on_from_a_job(file)
+    if jobs is None or values is None:
+        return from_anywhere(TrainConfig.load(file))
+    try:
+        return from_anywhere(TrainConfig.read(resolved(values, jobs)))
+    except BadConfig as error:
+        raise BadConfig(f"{file.name}: {error}") from error
+
+
+def _going_on_from_a_job(file: Path) -> dict[str, Any] | None:
+    """Read a file whose model is a job's; None for every other, and for one that cannot be read."""
+    with suppress(OSError, UnicodeDecodeError, yaml.YAMLError):
+        values = yaml.safe_load(file.read_text("utf-8"))
+        if isinstance(values, dict) and str(values.get("model", "")).startswith("job:"):
+            return {str(name): value for name, value in values.items()}
+    return None
 
 
 def from_anywhere(config: TrainConfig) -> TrainConfig:
@@ -60,11 +92,19 @@ def from_anywhere(config: TrainConfig) -> TrainConfig:
 
 
 def resolved(values: Mapping[str, Any], jobs: Jobs) -> dict[str, Any]:
-    """Replace the model `job:NAME` by its base and adapter: a run may go on from what another one has made."""
+    """Replace the model `job:NAME` by its base and adapter: a run may go on from what another one has made.
+
+    4-bit weights take no adapter in, so there the job's merged weights are taken, if it has any.
+    """
     model = str(values.get("model", ""))
     if not model.startswith("job:"):
         return dict(values)
-    return {**values, "model": str(model_of(jobs.find(f"{VERB}/{model.removeprefix('job:')}")))}
+    job = jobs.find(f"{VERB}/{model.removeprefix('job:')}")
+    given = {**preset_values(values.get("preset")), **values}
+    if given.get("tuning") == "qlora" and (job.folder / MERGED).is_dir():
+        return {**values, "model": f"path:{job.folder / MERGED}"}
+    is_second_stage = given.get("method") == "reward" and job.request.get("method") == "reward"
+    return {**values, "model": str(result_of(job) if is_second_stage else model_of(job))}
 
 
 def look(config: TrainConfig) -> Dataset | None:
@@ -96,7 +136,7 @@ def start_train(jobs: Jobs, config: TrainConfig, folder: Path | None = None) -> 
     folder = (folder or jobs.new_folder(VERB)).absolute()
     before = _asked_before(folder, asked)
     if before not in (None, asked):
-        _refuse_another(folder, before or {}, asked)
+        refuse_another(folder, before or {}, asked)
     job = jobs.create(VERB, (read_json(folder / "request.json") if before == asked else None) or asked, folder)
     write_json(folder / ASKED, asked)
     if job.status != "finished":
@@ -105,17 +145,42 @@ def start_train(jobs: Jobs, config: TrainConfig, folder: Path | None = None) -> 
 
 
 def model_of(job: Job) -> ModelSpec:
-    """Name what a finished training job has made: its base and adapter, or its own weights.
+    """Name the model that a finished training job has made.
 
     Raises:
         UnknownModel: it has not ended, or what it made scores answers and writes none
+    """
+    found = result_of(job)
+    if job.request.get("method") == "reward":
+        raise UnknownModel(f"job:{job.name} is a reward model: it scores answers and writes none.")
+    return found
+
+
+def named_model(jobs: Jobs, name: str) -> ModelSpec:
+    """Name what the training job of that name has made; `job:` in front is taken as well.
+
+    Raises:
+        UnknownModel: there is no such job, or it has made no model that writes answers
+    """
+    name = name.removeprefix("job:")
+    job = next((job for job in jobs.list(VERB) if job.name == name), None)
+    if job is None:
+        known = " or ".join(f"job:{job.name}" for job in trained(jobs)[:5])
+        told = f"finished are {known}" if known else "none has finished yet"
+        raise UnknownModel(f"There is no training job {name[:60]!r} here; {told}.")
+    return model_of(job)
+
+
+def result_of(job: Job) -> ModelSpec:
+    """Name what a finished training job has made, of whatever kind: its base and adapter, or its own weights.
+
+    Raises:
+        UnknownModel: it has not ended
     """
     end = job.end or {}
     if job.status != "finished" or "result" not in end:
         raise UnknownModel(f"job:{job.name} is {job.status} and has no model yet: ask again when it is finished.")
     config = TrainConfig(**job.request)
-    if config.method == "reward":
-        raise UnknownModel(f"job:{job.name} is a reward model: it scores answers and writes none.")
     if config.tuning == "full":
         return ModelSpec("path", str(job.folder / "model"))
     return replace(ModelSpec.parse(config.model), adapter=str(job.folder / "adapter"))
@@ -123,13 +188,27 @@ def model_of(job: Job) -> ModelSpec:
 
 def trained(jobs: Jobs) -> list[Job]:
     """List the finished jobs whose models answer, newest first."""
-    found = (job for job in jobs.list(VERB) if job.status == "finished" and "result" in (job.end or {}))
-    return [job for job in found if job.request.get("method") != "reward"]
+    return [job for job in _with_result(jobs) if job.request.get("method") != "reward"]
+
+
+def reward_models(jobs: Jobs) -> list[Job]:
+    """List the finished jobs whose models score answers, newest first."""
+    return [job for job in _with_result(jobs) if job.request.get("method") == "reward"]
+
+
+def _with_result(jobs: Jobs) -> list[Job]:
+    return [job for job in jobs.list(VERB) if job.status == "finished" and "result" in (job.end or {})]
+
+
+def at_work(jobs: Jobs) -> dict[str, Job]:
+    """Say which job runs on each device that has one."""
+    works = [(job, job.work) for job in jobs.list() if job.is_live]
+    return {device: job for job, work in works if work and work.worker for device in work.devices}
 
 
 def go_on(jobs: Jobs, job: Job) -> bool:
     """Start or resume a job that is written down; False where somebody is at it already."""
-    return jobs.start(job, devices=devices_of(asked_of(job)))
+    return jobs.start(job, devices=() if job.is_remote else devices_of(asked_of(job)))
 
 
 def asked_of(job: Job) -> TrainConfig:
@@ -161,8 +240,12 @@ def _asked_before(folder: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
     return read_json(folder / ASKED) or known
 
 
-def _refuse_another(folder: Path, before: dict[str, Any], asked: dict[str, Any]) -> None:
-    """A run goes on only as it began; one that has done nothing yet may be changed."""
+def refuse_another(folder: Path, before: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Raise unless the run in a folder may be changed: one goes on only as it began, if it has done anything yet.
+
+    Raises:
+        JobRefused: it has
+    """
     job = Job(VERB, folder.name, folder)
     if job.is_live or (folder / "checkpoints").exists() or job.end is not None:
         name = min(name for name in before.keys() | asked.keys() if before.get(name) != asked.get(name))

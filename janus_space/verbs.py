@@ -15,9 +15,24 @@ from data_gen.chat import Sampling
 from data_gen.errors import BadRequest
 from janus_space import playground
 from janus_space.augment_order import AugmentOrder
+from janus_space.bench_order import BenchOrder
 from janus_space.comparison import DEVICE, MAX_COLUMNS, Column, ColumnEvent, Comparison, Turn
 from janus_space.export import Row, rows
-from janus_space.job_verbs import JobRequest, JobsRequest, ResumeRequest, augment, list_jobs, resume, stop, train
+from janus_space.job_verbs import (
+    JobRequest,
+    JobsRequest,
+    ResumeRequest,
+    augment,
+    bench,
+    list_jobs,
+    merge,
+    resume,
+    stop,
+    train,
+)
+from janus_space.merging import MergeOrder
+from janus_space.publish_order import FinetuneOrder, PublishOrder
+from janus_space.publish_verbs import finetune_and_publish, publish
 from janus_space.training import TrainOrder
 
 if TYPE_CHECKING:
@@ -168,10 +183,29 @@ VERBS = {
             augment,
         ),
         Verb(
+            "bench",
+            "Measure models on a benchmark such as multifaceted, alpaca, mt, arena-hard or toxicity",
+            BenchOrder,
+            bench,
+        ),
+        Verb(
             "train",
             "Fine-tune a model as a YAML file says: SFT, DPO, ORPO or a reward model",
             TrainOrder,
             train,
+        ),
+        Verb("merge", "Put the adapter of a finished run into its base: standalone weights", MergeOrder, merge),
+        Verb(
+            "publish",
+            "Put a model, a dataset, a Space or a collection on the Hub, with a card of what was recorded",
+            PublishOrder,
+            publish,
+        ),
+        Verb(
+            "finetune-and-publish",
+            "Validate, estimate, train, measure against the base, prove and publish, as one job",
+            FinetuneOrder,
+            finetune_and_publish,
         ),
         Verb("jobs", "List long work, newest first, and how far it is", JobsRequest, list_jobs),
         Verb("stop", "Ask a job to end at its next step; what it has done is kept", JobRequest, stop),

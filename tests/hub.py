@@ -4,8 +4,9 @@
         commit = hub.add("kaist-ai/janus-7b", folder)
         subprocess.run([...], env=hub.environment(tmp_path))
 
-Repositories are kept in memory as commits of files, as git keeps them; a dataset's name begins with `datasets/`.
-Files are taken as regular ones, inside the commit.
+Repositories are kept in memory as commits of files, as git keeps them; a dataset's name begins with `datasets/`, a
+Space's with `spaces/`. Weights and tables go by LFS (`hub_lfs.py`), other files inside the commit. `hub.cable` can be
+cut at any request (`hub_cut.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -25,6 +27,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from tests.hub_collections import Collections
+from tests.hub_cut import Cable
+from tests.hub_lfs import LargeFiles
 
 TOKEN = "hf_token_of_the_local_hub"
 
@@ -39,6 +45,7 @@ class Repository:
     refs: dict[str, str] = field(default_factory=dict)
     is_gated: bool = False
     is_private: bool = False
+    sdk: str | None = None
 
     def commit(self, files: dict[str, bytes], ref: str = "main") -> str:
         content = hashlib.sha1(repr(sorted(files.items())).encode() + repr(self.refs.get(ref)).encode())
@@ -59,21 +66,29 @@ class HubError(Exception):
 class LocalHub:
     """The server. `requests` lists what it was asked, as "GET /path"; `trouble` is what commits run into, in turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, more_routes: Sequence[Route] = ()) -> None:
         self.repositories: dict[str, Repository] = {}
         self.requests: list[str] = []
         self.trouble: list[Trouble] = []
+        self.role = "write"
+        self.large = LargeFiles(lambda: self.url, self._may_write)
+        self.collections = Collections(self._may_write, lambda kind, name: full_name(kind, name) in self.repositories)
         resolve = "/{owner}/{name}/resolve/{revision}/{path:path}"
         routes = [
+            *more_routes,
             Route("/api/whoami-v2", self._whoami),
             Route("/api/repos/create", self._create, methods=["POST"]),
             Route("/api/validate-yaml", self._validate, methods=["POST"]),
-            *(route for kind in ("models", "datasets") for route in self._routes(kind)),
+            *self.collections.routes(),
+            *self.large.routes(),
+            *(route for kind in ("models", "datasets", "spaces") for route in self._routes(kind)),
             Route(f"/datasets{resolve}", self._resolve, methods=["GET", "HEAD"]),
+            Route(f"/spaces{resolve}", self._resolve, methods=["GET", "HEAD"]),
             Route(resolve, self._resolve, methods=["GET", "HEAD"]),
         ]
         app = Starlette(routes=routes, exception_handlers={HubError: _error})
-        self._server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+        self.cable = Cable(app)
+        self._server = uvicorn.Server(uvicorn.Config(self.cable, host="127.0.0.1", port=0, log_level="critical"))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     def _routes(self, kind: str) -> list[Route]:
@@ -127,35 +142,35 @@ class LocalHub:
         self._note(request)
         if not _is_known(request):
             return JSONResponse({"error": "Invalid username or password."}, 401)
-        token = {"accessToken": {"role": "write"}}
+        token = {"accessToken": {"role": self.role}}
         return JSONResponse({"type": "user", "name": "tester", "orgs": [], "auth": token})
 
     async def _create(self, request: Request) -> Response:
         self._note(request)
-        if not _is_known(request):
+        if not self._may_write(request):
             return JSONResponse({"error": "You may not write here."}, 403)
         wish = await request.json()
-        prefix = "datasets/" if wish.get("type") == "dataset" else ""
-        repo_id = f"{prefix}{wish.get('organization') or 'tester'}/{wish['name']}"
+        repo_id = full_name(wish.get("type", "model"), f"{wish.get('organization') or 'tester'}/{wish['name']}")
         is_new = repo_id not in self.repositories
         repository = self.repositories.setdefault(repo_id, Repository())
         if is_new:
             repository.is_private = wish.get("visibility") == "private"
-            repository.commit({})
+            repository.sdk = wish.get("sdk")
+            repository.commit({".gitattributes": b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"})
         return JSONResponse({"url": f"{self.url}/{repo_id}"}, 200 if is_new else 409)
 
     async def _validate(self, request: Request) -> Response:
         return JSONResponse({"errors": [], "warnings": []})
 
     async def _preupload(self, request: Request) -> Response:
-        self._find(request)
-        offered = (await request.json())["files"]
-        regular = {"uploadMode": "regular", "shouldIgnore": False, "oid": None}
-        return JSONResponse({"files": [{"path": one["path"], **regular} for one in offered]})
+        repository, commit = self._find(request)
+        there = repository.commits[commit]
+        offered = [one["path"] for one in (await request.json())["files"]]
+        return JSONResponse({"files": [_upload_mode(path, there.get(path)) for path in offered]})
 
     async def _commit(self, request: Request) -> Response:
         repository, commit = self._find(request)
-        if not _is_known(request):
+        if not self._may_write(request):
             return JSONResponse({"error": "You may not write here."}, 403)
         trouble = self.trouble.pop(0) if self.trouble else None
         if trouble == "refused":
@@ -163,12 +178,19 @@ class LocalHub:
         files = dict(repository.commits[commit])
         for line in (await request.body()).splitlines():
             entry = json.loads(line)
+            value = entry["value"]
+            if entry["key"] == "header" and value.get("parentCommit") not in (None, commit):
+                return JSONResponse({"error": "A commit has happened since. Please refresh and try again."}, 412)
             if entry["key"] == "file":
-                files[entry["value"]["path"]] = base64.b64decode(entry["value"]["content"])
+                files[value["path"]] = base64.b64decode(value["content"])
+            elif entry["key"] == "deletedFile":
+                files.pop(value["path"], None)
+            elif entry["key"] == "lfsFile":
+                files[value["path"]] = self.large.blobs[value["oid"]]
         made = repository.commit(files, request.path_params["revision"])
         if trouble == "answer lost":
             return JSONResponse({"error": "It was done, and you shall not know."}, 500)
-        return JSONResponse({"commitOid": made, "commitUrl": f"{self.url}/{_full_name(request)}/commit/{made}"})
+        return JSONResponse({"commitOid": made, "commitUrl": f"{self.url}/{_asked_for(request)}/commit/{made}"})
 
     async def _info(self, request: Request) -> Response:
         repository, commit = self._find(request)
@@ -179,7 +201,7 @@ class LocalHub:
         )
 
     async def _tree(self, request: Request) -> Response:
-        known = self.repositories.get(_full_name(request), Repository()).refs
+        known = self.repositories.get(_asked_for(request), Repository()).refs
         revision, _, folder = request.path_params["revision"].partition("/")
         if request.path_params["revision"] not in known:  # then a folder's name follows
             request.path_params["revision"] = revision
@@ -208,7 +230,7 @@ class LocalHub:
 
     def _find(self, request: Request) -> tuple[Repository, str]:
         self._note(request)
-        repository = self.repositories.get(_full_name(request))
+        repository = self.repositories.get(_asked_for(request))
         if repository is None or (repository.is_private and not _is_known(request)):
             raise HubError(401 if not _is_known(request) else 404, "RepoNotFound")
         revision = request.path_params.get("revision", "main")
@@ -216,6 +238,9 @@ class LocalHub:
         if commit not in repository.commits:
             raise HubError(404, "RevisionNotFound")
         return repository, commit
+
+    def _may_write(self, request: Request) -> bool:
+        return _is_known(request) and self.role == "write"
 
     def _note(self, request: Request) -> None:
         self.requests.append(f"{request.method} {request.url.path}")
@@ -226,9 +251,21 @@ async def _error(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": error.code}, error.status, headers={"X-Error-Code": error.code})
 
 
-def _full_name(request: Request) -> str:
-    is_dataset = request.url.path.startswith(("/api/datasets/", "/datasets/"))
-    return ("datasets/" if is_dataset else "") + str(request.path_params["repo"])
+def _asked_for(request: Request) -> str:
+    kind = request.url.path.removeprefix("/api").split("/")[1]
+    return full_name(kind.removesuffix("s"), str(request.path_params["repo"]))
+
+
+def full_name(kind: str, repo_id: str) -> str:
+    """Name a repository as `repositories` does."""
+    return f"{kind}s/{repo_id}" if kind in ("dataset", "space") else repo_id
+
+
+def _upload_mode(path: str, there: bytes | None) -> dict[str, object]:
+    """Say how a file is to be sent, and what lies under its name: its sha256 if it is large, else as git names it."""
+    name = hashlib.sha256(there).hexdigest() if there is not None and _is_large(path) else there and _git_hash(there)
+    mode = "lfs" if _is_large(path) else "regular"
+    return {"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": name or None}
 
 
 def _is_known(request: Request) -> bool:
@@ -236,7 +273,7 @@ def _is_known(request: Request) -> bool:
 
 
 def _is_large(path: str) -> bool:
-    return path.endswith((".safetensors", ".bin"))
+    return path.endswith((".safetensors", ".bin", ".parquet"))
 
 
 def _entry(path: str, content: bytes) -> dict[str, object]:

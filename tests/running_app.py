@@ -32,10 +32,12 @@ def running_app(
     )
     try:
         assert process.stdout is not None
-        said = process.stdout.readline()
-        found = re.search(r"http://\S+", said)
+        said, found = "", None
+        while found is None and (line := process.stdout.readline()):
+            said += line  # on a Space, Gradio has a word to say first
+            found = re.search(r"is open at (http://\S+)", line)
         assert found is not None, f"app.py did not open: {said!r}, exit code {process.poll()}"
-        yield RunningApp(found[0].rstrip("/"), process)
+        yield RunningApp(found[1].rstrip("/"), process)
     finally:
         process.terminate()
         process.wait(10)

@@ -140,10 +140,11 @@ class Answers:
         self, board: Board, visitor: str, baseline: int, ballot: Ballot, columns: Sequence[int]
     ) -> AsyncIterator[Updates]:
         comparison = ballot.shown
+        in_use = range(max(len(one.columns) for one in (board.comparison, comparison) if one))
         with self.runs.under_way() as run:
             board.begin(comparison, columns, run.id)
             board.hold(ballot)
-            yield self.show_board(board) | {self.bar.prompt: ""}
+            yield self.show_board(board, columns=in_use) | {self.bar.prompt: ""}
             events = playground.compare(comparison, lambda column: self.model_for(column, visitor), run, columns)
             async with aclosing(playground.paced(events, self.runs.updates_per_second)) as batches:
                 async for batch in batches:
@@ -151,7 +152,8 @@ class Answers:
                         return  # taken back or begun anew meanwhile
                     if updates := self._changes(board, batch):
                         yield updates
-        yield self.show_board(board, baseline)
+        # Each column was shown when it ended; the words that differ are known only now.
+        yield self.show_board(board, baseline, in_use if baseline >= 0 else ())
 
     def _changes(self, board: Board, batch: Mapping[int, ColumnEvent]) -> Updates:
         """Update the columns that changed, and of these only what changed."""
@@ -175,11 +177,11 @@ class Answers:
             return {self.views[column].transcript: show_text(board, column) for column in board.events}
         return show(self.views, board, board.events)
 
-    def show_board(self, board: Board, baseline: int = -1) -> Updates:
-        """Bring the whole page up to what the board holds."""
+    def show_board(self, board: Board, baseline: int = -1, columns: Sequence[int] | None = None) -> Updates:
+        """Bring the page up to what the board holds, all columns or only the given ones."""
         has_turns = board.comparison is not None
         bar = self.bar
-        return show(self.views, board, range(len(self.views)), baseline) | {
+        return show(self.views, board, range(len(self.views)) if columns is None else columns, baseline) | {
             self.board: board,
             bar.run: gr.update(interactive=not board.is_busy),
             bar.stop: gr.update(interactive=board.is_busy),

@@ -58,7 +58,7 @@ class AugmentView(NamedTuple):
 
 def build(tab: gr.Tab, house: House, compared: CompareView) -> AugmentView:
     """Lay out the tab and register its listeners; `tab` is what shows it."""
-    is_hosted = house.models.hosted
+    is_hosted = not house.can_have_owner
     with gr.Column(elem_id="augment"):
         gr.HTML(INTRO + (wording.note(HOSTED) if is_hosted else ""), elem_classes="intro")
         with gr.Column(visible=not is_hosted, elem_id="augment-room"):

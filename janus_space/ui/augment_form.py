@@ -188,7 +188,7 @@ def build_form(house: House) -> FormView:
 
 def _build_teacher(house: House) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.HTML]:
     gr.HTML("<h3>Teacher</h3>")
-    known = [choice for choice in model_choices(house.look(), lambda spec: True) if choice[1] != "echo:"]
+    known = [choice for choice in model_choices(house.look(), lambda spec: True, house.trained) if choice[1] != "echo:"]
     teacher = gr.Dropdown(
         [ECHO, *known],
         value="echo:",

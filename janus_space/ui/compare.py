@@ -12,14 +12,16 @@ from data_gen.chat import ChatModel
 from janus_space.access import COLUMN_LETTERS
 from janus_space.comparison import Column
 from janus_space.compose import own_hierarchy
+from janus_space.jobs import Jobs
 from janus_space.playground import Runs
 from janus_space.ui.answers import Answers, Toolbar, missing
+from janus_space.ui.best_of import build_best_of, wire_best_of
 from janus_space.ui.board import Board
 from janus_space.ui.columns import build_columns, build_system_fields, model_dropdown
 from janus_space.ui.events import listen
 from janus_space.ui.examples import build_examples, examples
 from janus_space.ui.export_panel import build_export, wire_export
-from janus_space.ui.form import Form
+from janus_space.ui.form import DEFAULT_MODEL, RIVAL_MODEL, ROOM, ColumnForm, Form
 from janus_space.ui.house import House
 from janus_space.ui.influence import wire_influence
 from janus_space.ui.models_panel import ModelsView, build_models, model_choices
@@ -30,7 +32,7 @@ from janus_space.ui.voting import NAME_VOTER_JS, VOTER_KEY, VOTER_SECRET, Voting
 
 AXES = [("Same model, different instructions", "systems"), ("Same instructions, different models", "models")]
 NO_BASELINE = -1
-STREAMS_AT_ONCE = 64
+STREAMS_AT_ONCE = 200
 HIDES_LABEL = "Hide which is which until I vote"
 
 
@@ -48,7 +50,7 @@ class CompareView(NamedTuple):
 def build(page: gr.Blocks, house: House, strip: gr.HTML) -> CompareView:
     """Lay out the tab and register its listeners; `strip` is where the page's head shows the attached GPUs."""
     machine = house.look()
-    start = examples()[0].fill(Form(model=house.start_model)).model_copy(update={"prompt": ""})
+    start = examples()[0].fill(_first(house.start_model)).model_copy(update={"prompt": ""})
     choices = model_choices(machine, lambda spec: house.has_key(spec, {}), house.trained)
     keys = VisitorKeys()
     board, visitor = gr.State(Board()), gr.State("", delete_callback=keys.forget)
@@ -61,6 +63,7 @@ def build(page: gr.Blocks, house: House, strip: gr.HTML) -> CompareView:
         with gr.Column(visible=False, elem_id="after") as after:
             baseline = _build_differences()
             export = build_export()
+            several = build_best_of()
         settings = build_settings(machine.gpus)
         table = build_models(machine, lambda spec: house.has_key(spec, {}))
         prompt, run, stop, edit, new, hides = _build_ask()
@@ -81,9 +84,17 @@ def build(page: gr.Blocks, house: House, strip: gr.HTML) -> CompareView:
     listen(baseline.change, "highlight", answers.highlight, [board, baseline], [view.transcript for view in views])
     wire_influence(house.models, hierarchy, board, [view.influence for view in views])
     wire_export(export, board, fields)
+    wire_best_of(several, Jobs(house.models.home), model_for, board, visitor)
     wire_key(settings, house, visitor, keys, ModelsView(strip, table, dropdowns))
     wire_opening(page, house, answers, settings, ModelsView(strip, table, dropdowns))
     return CompareView(fields, visitor, keys, voter, board)
+
+
+def _first(model: str) -> Form:
+    """Begin with one model in all columns; where columns differ by model, the default meets its rival in the second."""
+    rival = RIVAL_MODEL if model == DEFAULT_MODEL else model
+    models = (model, rival, *(model,) * (ROOM - 2))
+    return Form(model=model, columns=tuple(ColumnForm(model=one) for one in models))
 
 
 def _build_shared(start: Form, choices: Sequence[tuple[str, str]]) -> list[Any]:

@@ -33,7 +33,7 @@ def _endpoint(verb: Verb, models: Models) -> Callable[..., Any]:
         request = verb.read(**dict(zip(fields, values, strict=True)))
         return [dict(row) for row in await verb.run(request, models, None)]
 
-    endpoint = guarded(call, verb.name)
+    endpoint = guarded(call, verb.name, is_verb=True)
     # Gradio reads the parameters of an endpoint off its signature; the first one it fills in itself.
     signature = inspect.Signature(
         [

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager, nullcontext
 from html import escape
 from typing import Any
 
@@ -14,7 +13,11 @@ import gradio as gr
 
 from data_gen.errors import DataGenError
 from janus_space import access
+from janus_space.access import NOBODY, Caller
 from janus_space.errors import SpaceError
+from janus_space.limits import Meter
+from janus_space.open_pages import OpenPages
+from janus_space.ui.guard import Visit, visit_of
 from trainer.errors import TrainerError
 
 
@@ -57,22 +60,32 @@ def listen(
     )
 
 
-def guarded(fn: Callable[..., Any], event: str) -> Callable[..., Any]:
-    """Check the caller's role before `fn` runs, and turn our own errors into messages on the page."""
+def guarded(fn: Callable[..., Any], event: str, *, is_verb: bool = False) -> Callable[..., Any]:
+    """Check the caller before `fn` runs, and turn our own errors into messages on the page.
+
+    What streams, and every verb, is an answer, of which a visitor has so many at once and a minute. A verb is a named
+    endpoint, closed to whom the house's API is closed.
+    """
     parameters = list(inspect.signature(fn).parameters)
     wants_request, wants_data = "request" in parameters, parameters[:1] == ["data"]
 
     async def call(request: gr.Request, *values: Any) -> Any:
-        with _errors_for_people():
-            _check_caller(request, event)
+        admitted = _admitted(request, event, is_answer=is_verb, is_verb=is_verb)
+        with _errors_for_people(), admitted as caller, access.asked_by(caller):
             outcome = fn(*values, request=request) if wants_request else fn(*values)
             return await outcome if inspect.isawaitable(outcome) else outcome
 
     async def stream(request: gr.Request, *values: Any) -> AsyncIterator[Any]:
-        with _errors_for_people():
-            _check_caller(request, event)
-            async for update in fn(*values, request=request) if wants_request else fn(*values):
-                yield update
+        with _errors_for_people(), _admitted(request, event, is_answer=True) as caller:
+            async with aclosing(fn(*values, request=request) if wants_request else fn(*values)) as updates:
+                while True:
+                    # Gradio may resume a stream in another context each time: the caller is told anew at each step.
+                    with access.asked_by(caller):
+                        try:
+                            update = await anext(updates)
+                        except StopAsyncIteration:
+                            return
+                    yield update
 
     async def call_with_data(request: gr.Request, event: gr.EventData, *values: Any) -> Any:
         return await call(request, event._data or {}, *values)
@@ -83,15 +96,29 @@ def guarded(fn: Callable[..., Any], event: str) -> Callable[..., Any]:
     return wrapper
 
 
+def caller_of(request: gr.Request) -> Caller:
+    """Tell who triggers an event, for what the page shows them."""
+    return visit_of(request.request.scope).caller if request.request else NOBODY
+
+
 def _must_be_listed(event: str) -> None:
     if event not in access.EVENTS:
         raise LookupError(f"The event {event!r} is not in janus_space.access.EVENTS: say there who may trigger it.")
 
 
-def _check_caller(request: gr.Request, event: str) -> None:
-    client_host = request.client.host if request.client else None
-    if not access.may(access.principal(client_host, os.environ.get("SPACE_ID")), event):
+@contextmanager
+def _admitted(request: gr.Request, event: str, *, is_answer: bool, is_verb: bool = False) -> Iterator[Caller]:
+    """Refuse whoever may not trigger this event, or has had their share; count what the others use."""
+    visit = visit_of(request.request.scope) if request.request else Visit(NOBODY, Meter(), OpenPages())
+    caller = visit.caller
+    if not access.may(caller.role, event) or (is_verb and not caller.may_use_api):
         raise gr.Error("You are not allowed to do this here.", title="Not allowed", print_exception=False)
+    if not visit.pages.is_of(request.session_hash, caller):
+        raise gr.Error("This page was opened from elsewhere: reload it.", title="Not your page", print_exception=False)
+    if event.startswith("vote_"):
+        visit.meter.count(caller, "votes")
+    with visit.meter.answering(caller) if is_answer else nullcontext():
+        yield caller
 
 
 @contextmanager

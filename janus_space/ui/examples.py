@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from janus_space.ui.form import ROOM, ColumnForm, Form
+from janus_space.ui.form import ColumnForm, Form
 
 EXAMPLES_FILE = Path(__file__).parents[2] / "assets" / "examples.json"
 WELCOME = """
@@ -19,7 +20,7 @@ Write a different one in each column, ask your question below, and read what cha
 
 
 class Example(BaseModel):
-    """A question under several system messages; None is a column that sends none."""
+    """A question under several system messages, or one message sent to several models; None sends none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,14 +28,27 @@ class Example(BaseModel):
     blurb: str
     prompt: str
     systems: tuple[str | None, ...]
+    models: tuple[str, ...] = ()
+    """Given, they get a column each, and all of them the first message."""
 
     def fill(self, form: Form) -> Form:
-        """Put the example into the form, keeping the visitor's model and settings."""
-        own = [ColumnForm(model=form.model, system=text or "", sends_none=text is None) for text in self.systems]
-        rest = [ColumnForm(model=form.model)] * (ROOM - len(own))
+        """Put the example into the form, keeping the visitor's settings and whatever model it does not name."""
+        if self.models:
+            return form.model_copy(update=self._models(form))
+        own = [
+            ColumnForm(model=column.model, system=text or "", sends_none=text is None)
+            for text, column in zip(self.systems, form.columns, strict=False)
+        ]
+        rest = [ColumnForm(model=column.model) for column in form.columns[len(own) :]]
         return form.model_copy(
             update={"prompt": self.prompt, "axis": "systems", "count": len(own), "columns": (*own, *rest)}
         )
+
+    def _models(self, form: Form) -> dict[str, Any]:
+        own = [ColumnForm(model=model) for model in self.models]
+        shared = {"system": self.systems[0] or "", "sends_none": self.systems[0] is None}
+        columns = (*own, *form.columns[len(own) :])
+        return {"prompt": self.prompt, "axis": "models", "count": len(own), "columns": columns, **shared}
 
 
 @cache

@@ -20,6 +20,8 @@ Axis = Literal["systems", "models"]
 COLUMN_LETTERS = "ABCD"
 ROOM = len(COLUMN_LETTERS)
 DEFAULT_MODEL = "embedded:smollm2"
+RIVAL_MODEL = "embedded:janus-135m"
+"""What the default model is compared with where columns differ by model."""
 MAX_SPEC = 500
 TOO_LONG = f"At most {MAX_TEXT:,} characters."
 

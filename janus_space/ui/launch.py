@@ -7,20 +7,25 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from janus_space import devices
 from janus_space.access import is_loopback
+from janus_space.door import Door, Space, machine_names
 from janus_space.errors import SpaceError
 from janus_space.home import Home
 from janus_space.hub_votes import HubVotes, open_votes
+from janus_space.launch_token import TOKEN_QUESTION, LaunchToken
 from janus_space.ui.form import DEFAULT_MODEL
 from janus_space.votes import VoteBox
 from trainer.errors import TrainerError
 from trainer.model_spec import ModelSpec
 
 DEFAULT_PORT = 7860
+API_VARIABLE = "JANUS_API"
 QUEUE_SETTINGS: dict[str, Any] = {
     "max_size": 200,
     # "auto" tells every waiting page its place at every step, which is quadratic in the number of pages.
@@ -34,15 +39,31 @@ class CannotOpen(SpaceError):
     """The page cannot be opened as asked."""
 
 
-def launch(host: str | None, port: int, home_folder: Path | None, model: str = DEFAULT_MODEL) -> int:
+@dataclass(frozen=True)
+class Wishes:
+    """What the owner chose when starting the page."""
+
+    host: str | None = None
+    port: int = DEFAULT_PORT
+    home: Path | None = None
+    model: str = DEFAULT_MODEL
+    launch_token: bool = False
+    """Make a token, and take whoever shows it for the owner; then another host than loopback may be listened on."""
+    visitors: bool = False
+    """Let people without the token compare, compose and vote."""
+    api: bool = False
+    """Let visitors from elsewhere call the named endpoints, too."""
+
+
+def launch(wishes: Wishes) -> int:
     """Open the page and keep it open until interrupted; return the exit code, 2 for what the caller can set right."""
-    space_id = os.environ.get("SPACE_ID")
     try:
-        address = checked_host(host, space_id)
-        home = Home.at(home_folder)
+        door = door_of(wishes, os.environ)
+        address = wishes.host or ("0.0.0.0" if door.space else "127.0.0.1")
+        home = Home.at(wishes.home)
         home.check_writable()
-        free = free_port(address, port)
-        base = base_to_warm(model)
+        free = free_port(address, wishes.port)
+        base = base_to_warm(wishes.model)
         votes = open_votes(home, os.environ)
     except (SpaceError, TrainerError) as error:
         sys.stderr.write(f"{error}\n")
@@ -50,20 +71,33 @@ def launch(host: str | None, port: int, home_folder: Path | None, model: str = D
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a Space that is put to sleep also ends in good order
     with tempfile.TemporaryDirectory(prefix="janus-space-") as scratch:
         clean_environment(Path(scratch))
-        _open(address, free, home, model, base, votes, is_hosted=bool(space_id))
+        _open(address, free, home, wishes.model, base, votes, door)
     return 0
 
 
-def checked_host(host: str | None, space_id: str | None) -> str:
-    """Choose where to listen: all interfaces on a hosted Space, whose proxy is in front; loopback anywhere else."""
-    if space_id:
-        return host or "0.0.0.0"
-    if host is None or is_loopback(host):
-        return host or "127.0.0.1"
-    raise CannotOpen(
-        f"Janus Space does not listen on {host}: whoever can reach this port could use this machine. Leave out --host, "
-        "and from another computer come in by ssh -L 7860:127.0.0.1:7860 YOU@THIS-MACHINE."
-    )
+def door_of(wishes: Wishes, environ: Mapping[str, str]) -> Door:
+    """Decide who may come in and who owns the house; refuse to listen where nobody could tell.
+
+    Raises:
+        CannotOpen: others could reach this port, and there is neither a Space's proxy nor a launch token before it
+    """
+    space = Space.of(environ)
+    if space is not None:
+        # A Space is started without arguments; its owner chooses by a variable in its settings.
+        return Door(space, answers_api=wishes.api or environ.get(API_VARIABLE) == "1")
+    host = wishes.host or "127.0.0.1"
+    if not wishes.launch_token:
+        if wishes.visitors or wishes.api:
+            raise CannotOpen(
+                "--visitors and --api say what people without the launch token may do: add --launch-token."
+            )
+        if not is_loopback(host):
+            raise CannotOpen(
+                f"Janus Space does not listen on {host} without --launch-token: whoever can reach this port could use"
+                " this machine. Add it, or leave out --host and come in by ssh -L 7860:127.0.0.1:7860 YOU@THIS-MACHINE."
+            )
+        return Door()
+    return Door(None, LaunchToken(), wishes.visitors, wishes.api, machine_names(host))
 
 
 def free_port(host: str, port: int) -> int:
@@ -89,17 +123,17 @@ def base_to_warm(model: str) -> str | None:
 
 def clean_environment(scratch: Path) -> None:
     """Drop every setting that Gradio would take from the environment in silence; call this before it is imported."""
-    for name in [name for name in os.environ if name.startswith("GRADIO_")]:
+    for name in [name for name in os.environ if name.startswith(("GRADIO_", "FORWARDED_ALLOW_IPS"))]:
         del os.environ[name]
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(scratch)
+    # Gradio would fit a table of all events so far after each one, for a monitoring page that is off.
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"  # engines get the token by their own environment
 
 
-def launch_settings(
-    host: str, port: int, home: Path, space_host: str | None, *, takes_files: bool = False
-) -> dict[str, Any]:
+def launch_settings(host: str, port: int, home: Path, door: Door) -> dict[str, Any]:
     """Say every setting that matters for safety, also where today's default would do."""
     from starlette.middleware import Middleware
 
@@ -114,6 +148,7 @@ def launch_settings(
         "show_error": False,
         "quiet": True,
         "prevent_thread_lock": True,
+        "_frontend": False,  # it would ask itself whether it can be reached, and on a busy machine give up on itself
         "max_threads": 256,
         "max_file_size": "50mb",
         "allowed_paths": [],
@@ -127,7 +162,7 @@ def launch_settings(
         "footer_links": ["gradio"],
         "state_session_capacity": 1000,
         "app_kwargs": {
-            "middleware": [Middleware(Guard, space_host=space_host, takes_files=takes_files)],
+            "middleware": [Middleware(Guard, door=door)],
             "docs_url": None,
             "redoc_url": None,
             "openapi_url": None,
@@ -139,18 +174,21 @@ def launch_settings(
     }
 
 
-def _open(host: str, port: int, home: Home, model: str, base: str | None, votes: VoteBox, *, is_hosted: bool) -> None:
+def _open(host: str, port: int, home: Home, model: str, base: str | None, votes: VoteBox, door: Door) -> None:
     from janus_space.engine.process import EnginePool
     from janus_space.models import Models
+    from janus_space.ui.lean import make_lean
     from janus_space.ui.page import build
 
     engines = EnginePool(home)
     try:
-        models = Models(home, engines, hosted=is_hosted)
-        page = build(models, lambda: devices.machine(engines.pids()), model, votes)
+        models = Models(home, engines, hosted=door.has_strangers, offered={model})
+        page = build(models, lambda: devices.machine(engines.pids()), model, votes, door)
         page.queue(**QUEUE_SETTINGS)
-        page.launch(**launch_settings(host, port, home.folder, os.environ.get("SPACE_HOST"), takes_files=not is_hosted))
-        sys.stdout.write(f"Janus Space is open at {page.local_url}\n")
+        page.launch(**launch_settings(host, port, home.folder, door))
+        make_lean(page)
+        shown = f"?{TOKEN_QUESTION}={door.token.told}" if door.token else ""
+        sys.stdout.write(f"Janus Space is open at {page.local_url}{shown}\n")
         sys.stdout.flush()
         if base is not None:
             engines.start(base)  # so that the first answer need not wait for it

@@ -63,7 +63,7 @@ def build(tab: gr.Tab, house: House, voter: gr.BrowserState) -> None:
                 elem_id="about",
             )
         table = gr.HTML(elem_id="standings")
-        with gr.Row(elem_classes="button-row", visible=not house.models.hosted):
+        with gr.Row(elem_classes="button-row", visible=house.can_have_owner):
             jsonl = gr.Button("Export votes as JSONL", size="sm", elem_classes="quiet")
             csv = gr.Button("Export votes as CSV", size="sm", elem_classes="quiet")
             dataset = gr.Button("Turn votes into a dataset", size="sm", elem_classes="quiet")

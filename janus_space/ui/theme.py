@@ -8,7 +8,9 @@ import gradio as gr
 
 ASSETS = Path(__file__).parents[2] / "assets" / "ui"
 LOGO_FILE = ASSETS / "logo.svg"
-CSS_FILES = tuple(ASSETS / f"{name}.css" for name in ("page", "compose", "explain", "jobs", "augment", "train"))
+CSS_FILES = tuple(
+    ASSETS / f"{name}.css" for name in ("page", "compose", "explain", "jobs", "augment", "train", "bench", "publish")
+)
 SCRIPT_FILE = ASSETS / "page.js"
 
 PAPER, INK = "#faf8f4", "#22201c"

@@ -10,22 +10,26 @@ import gradio as gr
 
 from janus_space.job import Job, Status
 from janus_space.jobs import Jobs
-from janus_space.training import VERB, check_dataset, go_on, keep_dataset, look, start_train, trained
-from janus_space.ui import train_wording, wording
+from janus_space.training import VERB, go_on, keep_dataset, look
+from janus_space.ui import train_after, train_runs, train_wording, wording
 from janus_space.ui.augment import AugmentView
 from janus_space.ui.compare import CompareView
 from janus_space.ui.events import listen
 from janus_space.ui.form import Form
 from janus_space.ui.house import House
 from janus_space.ui.job_panel import JobPanel, Updates, build_job_panel
+from janus_space.ui.train_after import AfterView
+from janus_space.ui.train_before import devices_html, wire_before
 from janus_space.ui.train_form import (
     FIELDS,
     TrainForm,
     TrainFormView,
     build_form,
     dataset_choices,
+    device_options,
     shown_values,
 )
+from janus_space.ui.train_rent import build_rent, wire_rent
 from janus_space.ui.use_in_compare import OPEN_COMPARE_JS
 from janus_space.xray import xray
 from trainer.errors import TrainerError
@@ -36,7 +40,6 @@ INTRO = """
 resumed, and what it has made answers in a column of Compare.</p>
 """
 HOSTED = "On this hosted Space nobody starts long work: run Janus Space on your own machine, where this tab trains."
-LOOK_JS = "() => document.getElementById('train-work').scrollIntoView({ block: 'nearest' })"
 OPEN_TRAIN_JS = "() => document.getElementById('train-tab-button').click()"
 _ROWS_SHOWN = 2
 
@@ -44,7 +47,12 @@ _ROWS_SHOWN = 2
 class _Parts(NamedTuple):
     """What of a job only this verb shows."""
 
-    try_it: gr.Button
+    devices: gr.HTML
+    after: AfterView
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.devices, *self.after]
 
 
 def build(tab: gr.Tab, house: House, compared: CompareView, augmented: AugmentView) -> None:
@@ -54,46 +62,58 @@ def build(tab: gr.Tab, house: House, compared: CompareView, augmented: AugmentVi
         gr.HTML(INTRO + (wording.note(HOSTED) if is_hosted else ""), elem_classes="intro")
         with gr.Column(visible=not is_hosted, elem_id="train-room"):
             with gr.Row(elem_id="train-bench", equal_height=False):
-                form = build_form(house)
+                with gr.Column():
+                    form = build_form(house)
+                    rent = build_rent()
                 with gr.Column(elem_id="train-work"):
+                    devices = gr.HTML(elem_id="train-devices")
                     panel_view = build_job_panel(VERB)
-                    parts = _Parts(gr.Button("Try it in Compare", visible=False, elem_id="train-try"))
+                    parts = _Parts(devices, train_after.build_after())
+                    runs = train_runs.build_runs()
             form.rows.render()
     jobs = Jobs(house.models.home)
-    panel = JobPanel(panel_view, jobs, VERB, train_wording.figures, _Shown(parts, jobs).details)
+    panel = JobPanel(panel_view, jobs, VERB, train_wording.figures, _Shown(parts, jobs, house).details)
 
     def resume(job: Job, _: str) -> None:
         go_on(jobs, job)
 
     # Where everybody is a stranger, opening the tab asks for nothing that would be refused.
     opening = panel_view.stop.click if is_hosted else tab.select
-    panel.wire(opening, [*parts], compared.visitor, resume)
+    panel.wire(opening, parts.outputs, compared.visitor, resume)
+    outputs = [*panel.outputs, *parts.outputs]
     _wire_form(form, house, opening)
     _wire_rows(form, house)
-    _wire_start(form, panel, house, [*panel.outputs, *parts])
-    _wire_try(parts, panel_view.chosen, jobs, compared)
+    wire_before(form, panel, house, outputs)
+    wire_rent(rent, form, panel, house, outputs)
+    train_after.wire_after(parts.after, panel, outputs)
+    train_runs.wire_runs(runs, jobs, opening, panel_view.timer)
+    _wire_try(parts.after.try_it, panel_view.chosen, jobs, compared)
     _wire_use(form, house, augmented)
 
 
 class _Shown(NamedTuple):
-    """What is shown of a job below its panel."""
+    """What is shown of a job around its panel."""
 
     parts: _Parts
     jobs: Jobs
+    house: House
 
     def details(self, job: Job | None, status: Status | None, is_new: bool) -> Updates:
-        """Offer to try what a finished run has made."""
-        if not is_new:
-            return {}
-        can_answer = job is not None and any(one.folder == job.folder for one in trained(self.jobs))
-        return {self.parts.try_it: gr.update(visible=can_answer)}
+        """Show the devices as they are, and what can be done with a run that has ended."""
+        told: Updates = {self.parts.devices: devices_html(self.house, self.jobs)}
+        return told | (train_after.shown(self.parts.after, self.jobs, job) if is_new else {})
 
 
 def _wire_form(form: TrainFormView, house: House, opening: Any) -> None:
     """Keep datasets and models up to date, fill in presets, and show the config as it stands."""
 
+    device = form.fields[FIELDS.index("device")]
+
     def enter() -> Updates:
-        return {form.dataset: gr.update(choices=dataset_choices(house))}
+        return {
+            form.dataset: gr.update(choices=dataset_choices(house)),
+            device: gr.update(choices=device_options(house)),
+        }
 
     def bring(path: str | None) -> Updates:
         if not path:
@@ -113,7 +133,7 @@ def _wire_form(form: TrainFormView, house: House, opening: Any) -> None:
             return wording.failed(str(error)) + train_wording.yaml_and_command("", filled.name)
         return train_wording.yaml_and_command(text, filled.name)
 
-    listen(opening, f"{VERB}_enter", enter, [], [form.dataset])
+    listen(opening, f"{VERB}_enter", enter, [], [form.dataset, device])
     listen(form.upload.upload, f"{VERB}_upload", bring, [form.upload], [form.dataset])
     listen(form.preset.input, f"{VERB}_preset", fill, [form.preset], form.fields)
     changes = [opening, *(field.change for field in form.asked)]
@@ -133,21 +153,7 @@ def _wire_rows(form: TrainFormView, house: House) -> None:
     listen(form.xray.click, f"{VERB}_xray", show, form.asked, [form.found, form.rows])
 
 
-def _wire_start(form: TrainFormView, panel: JobPanel, house: House, outputs: list[Any]) -> None:
-    def begin(values: tuple[Any, ...]) -> Updates:
-        filled = TrainForm.of_values(values)
-        config = filled.config(house.models)
-        check_dataset(config)
-        return panel.show(start_train(panel.jobs, config, panel.jobs.new_folder(VERB, filled.name)).name)
-
-    async def start(*values: Any) -> Updates:
-        return await asyncio.to_thread(begin, values)
-
-    started = listen(form.start.click, f"{VERB}_start", start, form.asked, outputs)
-    listen(started.success, f"{VERB}_look_at_job", None, js=LOOK_JS)
-
-
-def _wire_try(parts: _Parts, chosen: gr.State, jobs: Jobs, compared: CompareView) -> None:
+def _wire_try(button: gr.Button, chosen: gr.State, jobs: Jobs, compared: CompareView) -> None:
     """Put what was trained beside what it was trained from."""
 
     def put(name: str, *values: Any) -> Updates:
@@ -156,7 +162,7 @@ def _wire_try(parts: _Parts, chosen: gr.State, jobs: Jobs, compared: CompareView
         pairs = zip(compared.fields, before.values(), after.values(), strict=True)
         return {field: new for field, old, new in pairs if old != new}
 
-    tried = listen(parts.try_it.click, f"{VERB}_try", put, [chosen, *compared.fields], compared.fields)
+    tried = listen(button.click, f"{VERB}_try", put, [chosen, *compared.fields], compared.fields)
     listen(tried.success, f"{VERB}_try_go", None, js=OPEN_COMPARE_JS)
 
 

@@ -17,7 +17,7 @@ from janus_space.ui import train_wording
 from janus_space.ui.columns import model_dropdown
 from janus_space.ui.fields import field_of
 from janus_space.ui.house import House
-from janus_space.ui.keyed import live_status
+from janus_space.ui.keyed import keyed_buttons, live_status
 from janus_space.ui.models_panel import device_choices, model_choices
 from trainer.config import Method, TrainConfig
 from trainer.errors import BadConfig
@@ -62,6 +62,11 @@ class TrainFormView(NamedTuple):
     rows: gr.HTML
     xray: gr.Button
     start: gr.Button
+    measure: gr.Button
+    estimated: gr.HTML
+    """What was measured, with buttons for what would fit."""
+    taken: gr.State
+    """The last estimate, and of which config."""
 
     @property
     def dataset(self) -> gr.Dropdown:
@@ -150,10 +155,14 @@ def build_form(house: House) -> TrainFormView:
         )
         with gr.Row(elem_classes="button-row"):
             run = gr.Button("Start", variant="primary", elem_id="train-start", scale=0, min_width=110)
+            measure = gr.Button("Estimate", elem_id="train-measure", scale=0, min_width=110)
             xray = gr.Button("Look at the rows first", elem_id="train-xray", scale=0, min_width=200)
+        estimated = keyed_buttons("", elem_id="train-estimated", elem_classes="estimated")
         config = gr.HTML(train_wording.yaml_and_command("", ""), elem_id="train-config")
     rows = gr.HTML(elem_id="train-rows", render=False)
-    return TrainFormView(upload, preset, name, [method, model, dataset, *knobs, *more], config, found, rows, xray, run)
+    fields = [method, model, dataset, *knobs, *more]
+    buttons = (xray, run, measure)
+    return TrainFormView(upload, preset, name, fields, config, found, rows, *buttons, estimated, gr.State(None))
 
 
 def shown_values(preset: str) -> dict[str, Any]:
@@ -163,7 +172,7 @@ def shown_values(preset: str) -> dict[str, Any]:
     values = {name: told.get(name, fields[name].get_default()) for name in FIELDS if name != "dataset"}
     values["method"] = told.get("method", "sft")
     values["model"] = told.get("model", "embedded:smollm2")
-    return {name: _shown(name, value) for name, value in values.items()}
+    return {name: shown_value(name, value) for name, value in values.items()}
 
 
 def dataset_choices(house: House) -> list[tuple[str, str]]:
@@ -177,6 +186,11 @@ def _dataset_name(parts: Sequence[str]) -> str:
     return f"{parts[-2]}, grown here" if parts[-1] == "dataset" else parts[-1]
 
 
+def device_options(house: House) -> list[tuple[str, str]]:
+    """Offer the devices of this machine; an empty value leaves the choice open."""
+    return [(told, "" if value == "auto" else value) for told, value in device_choices(house.look().gpus)]
+
+
 def _choices(house: House) -> list[tuple[str, str]]:
     return model_choices(house.look(), lambda _: True, house.trained)
 
@@ -184,14 +198,15 @@ def _choices(house: House) -> list[tuple[str, str]]:
 def _knob(house: House, name: str, start: dict[str, Any]) -> Any:
     field, label = TrainConfig.model_fields[name], LABELS.get(name, name)
     if name == "device":
-        choices = [(told, "" if value == "auto" else value) for told, value in device_choices(house.look().gpus)]
-        return gr.Dropdown(choices, value="", label="Where it runs", elem_id="train-device", min_width=150)
+        return gr.Dropdown(
+            device_options(house), value="", label="Where it runs", elem_id="train-device", min_width=150
+        )
     knob = field_of(name, field, label, elem_id=f"train-{name.replace('_', '-')}", min_width=150)
     knob.value = start[name]
     return knob
 
 
-def _shown(name: str, value: Any) -> Any:
+def shown_value(name: str, value: Any) -> Any:
     """Write a value as its field shows it."""
     field = TrainConfig.model_fields[name]
     if name == "columns":

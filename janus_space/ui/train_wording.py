@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from janus_space.job import Job, Status
-from janus_space.ui import job_wording
+from janus_space.ui import job_wording, train_after_wording
 from janus_space.ui.curves import Line, Point, curves
 from trainer.data import Dataset
 from trainer.xray import Xray, XrayText, XrayToken
@@ -40,8 +40,10 @@ def figures(job: Job, status: Status) -> str:
     return (
         job_wording.bar(done, total, "Steps done")
         + job_wording.facts(_facts(steps, done, total, is_running=status in ("running", "stopping")))
-        + curves("Loss", [Line("loss", "loss", list(_points(steps, "loss")))], total)
+        + curves("Loss", [Line("loss", "loss", list(points(steps, "loss")))], total)
         + _steerability(events, total)
+        + train_after_wording.rewards(events)
+        + train_after_wording.proof(events, str(job.request.get("method")))
         + _samples(events)
     )
 
@@ -73,9 +75,9 @@ def _steerability(events: Events, total: int) -> str:
     is_held_out = measured[-1].get("is_held_out")
     on = "instructions kept out of training" if is_held_out else "rows that are trained on: it also rises by heart"
     lines = [
-        Line("right message over the others", "margin", list(_points(measured, "margin"))),
-        Line("shuffled messages", "control", list(_points(measured, "shuffled"))),
-        Line("right message over none", "gain", list(_points(measured, "gain"))),
+        Line("right message over the others", "margin", list(points(measured, "margin"))),
+        Line("shuffled messages", "control", list(points(measured, "shuffled"))),
+        Line("right message over none", "gain", list(points(measured, "gain"))),
     ]
     return curves(f"Steerability margin (nats a token), on {on}", lines, total)
 
@@ -92,7 +94,8 @@ def _samples(events: Events) -> str:
     return f"<p class='hint'>Answers at step {told.get('step')}</p><ul class='samples'>{rows}</ul>"
 
 
-def _points(events: Events, name: str) -> Iterable[Point]:
+def points(events: Events, name: str) -> Iterable[Point]:
+    """Read one figure of events as points of a curve; what is no number is left out."""
     for event in events:
         value = event.get(name)
         parts = [_number(part) for part in (value if isinstance(value, list) else [value])]

@@ -104,6 +104,12 @@ def test_from_a_dataset_to_a_column(tab: TrainTab, model: Path, home: Path, pict
     expect(rows).to_contain_text("The system message has a turn of its own.")
     rows.scroll_into_view_if_needed()
     page.screenshot(path=picture_folder / "train-xray.png")
+    expect(page.locator("#train-devices")).to_contain_text("No GPU is attached")
+    page.locator("#train-measure").click()
+    expect(page.locator("#train-estimated")).to_contain_text("Measuring", timeout=PATIENCE_MS)
+    expect(page.locator("#train-estimated")).to_contain_text("It fits.", timeout=LONG_MS)
+    expect(page.locator("#train-estimated")).to_contain_text("30, each 0.")
+    page.screenshot(path=picture_folder / "train-estimated.png", full_page=True)
     page.locator("#train-start").click()
     expect(page.locator("#train-work .job h3")).to_contain_text("first-run", timeout=LONG_MS)
     expect(tab.headline).to_contain_text("Finished", timeout=LONG_MS)
@@ -115,6 +121,12 @@ def test_from_a_dataset_to_a_column(tab: TrainTab, model: Path, home: Path, pict
     page.evaluate("window.scrollTo(0, 0)")
     page.screenshot(path=picture_folder / "train-finished.png")
     assert json.loads((home / "jobs/train/first-run/exit.json").read_text())["state"] == "done"
+    expect(work).to_contain_text("What was saved says what was trained: 20 prompts")
+    page.locator("#train-merge").click()
+    expect(page.locator("#train-merged")).to_contain_text("20 stored answers are as likely to it as", timeout=LONG_MS)
+    expect(page.locator("#train-merge")).to_be_hidden()
+    page.locator("#train-merged").scroll_into_view_if_needed()
+    page.screenshot(path=picture_folder / "train-merged.png")
     page.locator("#train-try").click()
     expect(page.locator("#run")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator(".column-b").get_by_label("Model")).to_have_value("job:first-run", timeout=PATIENCE_MS)
@@ -190,13 +202,43 @@ def test_on_a_phone_and_for_axe(chromium: Browser, app_url: str, home: Path, pic
     context.close()
 
 
-def finished_run(home: Path) -> None:
+def test_runs_are_compared_and_one_without_memory_is_retried(tab: TrainTab, home: Path, picture_folder: Path) -> None:
+    finished_run(home)
+    finished_run(home, "other", 7.0, learning_rate=0.001, r=8)
+    cure = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}
+    no_memory = {"state": "failed", "kind": "OutOfMemory", "reason": "The memory of cpu is too small.", "cure": cure}
+    (home / "jobs/train/other/exit.json").write_text(json.dumps(no_memory))
+    page = tab.open().page
+    page.locator("#train-runs").get_by_role("button", name="Compare runs").click()
+    for name in ("written", "other"):
+        page.locator("#train-runs-chosen input").click()
+        page.get_by_role("option", name=name).click()
+    compared = page.locator("#train-runs-compared")
+    expect(compared.get_by_role("img", name="Loss: written")).to_be_visible(timeout=PATIENCE_MS)
+    expect(compared.locator("polyline")).to_have_count(4)
+    expect(compared.locator("tbody tr")).to_have_count(2)
+    expect(compared.locator("tbody")).to_contain_text("learning_rate")
+    page.keyboard.press("Escape")
+    compared.scroll_into_view_if_needed()
+    page.screenshot(path=picture_folder / "train-runs.png", full_page=True)
+    page.locator("#train-jobs [data-key='other']").click()
+    expect(tab.headline).to_contain_text("The memory of cpu is too small", timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Retry with half the batch and twice the accumulation").click()
+    expect(page.locator("#train-work .job h3")).to_contain_text("other-2", timeout=LONG_MS)
+    asked = json.loads((home / "jobs/train/other-2/asked.json").read_text())
+    assert {name: asked[name] for name in cure} == cure
+    assert asked["learning_rate"] == 0.001
+
+
+def finished_run(home: Path, name: str = "written", loss: float = 4.0, **request: object) -> None:
     """Write the folder of a run as its worker leaves it."""
-    folder = home / "jobs/train/written"
+    folder = home / "jobs/train" / name
     folder.mkdir(parents=True, exist_ok=True)
     told: list[dict[str, object]] = [{"event": "started", "step": 0, "max_steps": 5}]
-    told += [{"event": "step", "step": n, "loss": 4 / n, "seconds": 1.0, "tokens_per_s": 900.0} for n in range(1, 6)]
+    told += [{"event": "step", "step": n, "loss": loss / n, "seconds": 1.0, "tokens_per_s": 900.0} for n in range(1, 6)]
     told += [{"event": "steerability", "step": n, "margin": [n, 0, 5], "shuffled": [0, -1, 1]} for n in (0, 5)]
-    (folder / "request.json").write_text(json.dumps({"method": "sft", "model": "embedded:smollm2", "dataset": "x"}))
+    (folder / "request.json").write_text(
+        json.dumps({"method": "sft", "model": "embedded:smollm2", "dataset": "x", **request})
+    )
     (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in told))
     (folder / "exit.json").write_text(json.dumps({"state": "done", "result": str(folder / "adapter")}))

@@ -60,7 +60,7 @@ def wait_until(happens: Callable[[], object], seconds: float = PATIENCE_SECONDS)
         time.sleep(0.05)
 
 
-def ended(job: Job) -> Job:
+def ended(job: Job, seconds: float = PATIENCE_SECONDS) -> Job:
     """Wait until nobody is at a job."""
-    wait_until(lambda: not job.is_live)
+    wait_until(lambda: not job.is_live, seconds)
     return job

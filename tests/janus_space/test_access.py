@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from janus_space.access import EVENTS, Role, is_loopback, may, principal
+from janus_space.access import EVENTS, Caller, Role, asked_by, current_caller, is_loopback, may
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
-def test_who_sits_at_this_machine_owns_the_house(host: str) -> None:
-    assert principal(host, None) is Role.OWNER
+def test_while_nobody_asks_there_is_no_caller_and_each_task_keeps_its_own() -> None:
+    async def ask(name: str) -> str | None:
+        with asked_by(Caller(Role.ANON, name)):
+            await asyncio.sleep(0)
+            caller = await asyncio.create_task(told())
+            return caller.name if caller else None
 
+    async def told() -> Caller | None:
+        return current_caller()
 
-@pytest.mark.parametrize("host", ["192.0.2.7", "testclient", "", None, "127.0.0.1.evil.example"])
-def test_nobody_else_does(host: str | None) -> None:
-    assert principal(host, None) is Role.ANON
+    async def both() -> list[str | None]:
+        return await asyncio.gather(ask("one"), ask("two"))
 
-
-def test_on_a_hosted_space_everybody_is_a_stranger() -> None:
-    assert principal("127.0.0.1", "someone/janus-space") is Role.ANON  # its proxy is on loopback
+    assert asyncio.run(both()) == ["one", "two"]
+    assert current_caller() is None
 
 
 def test_an_event_that_nobody_listed_is_nobody_s() -> None:

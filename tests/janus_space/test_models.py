@@ -189,3 +189,4 @@ def test_a_hosted_space_asks_openai_with_the_visitors_key_only(
     with_key = hosted.chat_model("openai:gpt-4o", session_keys={"https://api.openai.com/v1": "sk-visitor"})
     assert with_key._addressee.api_key == "sk-visitor"
     assert hosted.chat_model("embedded:smollm2").spec == "embedded:smollm2"
+    assert hosted.chat_model("embedded:janus-135m").spec == "embedded:janus-135m"

@@ -149,6 +149,31 @@ def test_a_stop_while_it_loads_is_obeyed(tmp_path: Path, janus_home: Path, tiny:
     assert len(steps(job.folder)) <= 1
 
 
+def test_a_run_may_begin_with_what_another_has_made(tmp_path: Path, janus_home: Path, tiny: dict[str, str]) -> None:
+    jobs = Jobs(Home.at(janus_home))
+    for name, method in (("mine", "sft"), ("judge", "reward")):
+        folder = janus_home / "jobs/train" / name
+        folder.mkdir(parents=True)
+        (folder / "request.json").write_text(json.dumps({**tiny, "method": method}))
+        (folder / "exit.json").write_text(json.dumps({"state": "done", "result": str(folder / "adapter")}))
+
+    def model(**values: str) -> str:
+        return load_config(written(tmp_path, **{**tiny, **values}), jobs).model
+
+    begun = f"{tiny['model']}+{janus_home}/jobs/train"
+    assert model(model="job:mine", method="dpo") == f"{begun}/mine/adapter"
+    assert model(model="job:judge", method="reward") == f"{begun}/judge/adapter", "the second stage of a reward model"
+    assert model() == tiny["model"]
+    with pytest.raises(UnknownModel, match="job:judge is a reward model"):
+        model(model="job:judge", method="dpo")
+    with pytest.raises(BadConfig, match=r"config.yaml: .*qlora cannot start from an adapter"):
+        model(model="job:mine", tuning="qlora")
+    with pytest.raises(BadConfig, match=r"config.yaml: beta: Input should be greater than 0"):
+        model(model="job:mine", method="dpo", beta="-1")
+    (janus_home / "jobs/train/mine/merged").mkdir()
+    assert model(model="job:mine", tuning="qlora") == f"path:{janus_home}/jobs/train/mine/merged"
+
+
 def test_a_run_waits_for_its_own_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: dict[str, str]) -> None:
     def asked(**values: Any) -> TrainConfig:
         return TrainConfig.read({"method": "sft", **tiny, **values})

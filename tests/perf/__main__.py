@@ -9,7 +9,7 @@ import platform
 import sys
 from collections.abc import Callable
 
-from tests.perf import engine_speed, teacher_speed, train_speed
+from tests.perf import engine_speed, load, teacher_speed, train_speed
 from tests.perf.table import Line, as_markdown
 
 
@@ -23,7 +23,8 @@ def main() -> int:
 
 
 async def _measure(say: Callable[[str], None]) -> list[Line]:
-    return [*await engine_speed.measure(say), *await teacher_speed.measure(say), *await train_speed.measure(say)]
+    parts = (load, engine_speed, teacher_speed, train_speed)
+    return [line for part in parts for line in await part.measure(say)]
 
 
 if __name__ == "__main__":

@@ -110,11 +110,11 @@ def ours(folder: Path, out: str) -> StepClock:
     from transformers import PrinterCallback
 
     from trainer.config import TrainConfig
-    from trainer.defaults import settled
+    from trainer.defaults import settle
     from trainer.recipes.sft import sft
     from trainer.trainable import load_trainable
 
-    config = settled(
+    config, _ = settle(
         TrainConfig.read(
             {
                 "method": "sft",

@@ -14,6 +14,7 @@ import pytest
 from data_gen.errors import BadRequest
 from janus_space import access
 from janus_space.access import EVENTS, Role
+from janus_space.door import Door, Space
 from janus_space.engine.process import EnginePool
 from janus_space.home import Home
 from janus_space.models import Models
@@ -21,16 +22,18 @@ from janus_space.ui import launch
 from janus_space.ui.events import guarded, listen
 from janus_space.ui.page import build
 from janus_space.verbs import VERBS
+from tests.callers import request_of
 
+SPACE = Door(Space("someone/janus-space", frozenset({"someone-janus-space.hf.space"})))
 ROUTES_FILE = Path(__file__).parent / "routes.txt"
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[gr.Blocks]:
     home = Home.at(tmp_path_factory.mktemp("home"))
-    page = build(Models(home, EnginePool(home), hosted=True), start_model="echo:")
+    page = build(Models(home, EnginePool(home), hosted=True), start_model="echo:", door=SPACE)
     page.queue(**launch.QUEUE_SETTINGS)
-    page.launch(**launch.launch_settings("127.0.0.1", launch.free_port("127.0.0.1", 0), home.folder, None))
+    page.launch(**launch.launch_settings("127.0.0.1", launch.free_port("127.0.0.1", 0), home.folder, SPACE))
     yield page
     page.close(verbose=False)
 
@@ -73,7 +76,6 @@ def test_what_changes_a_composition_is_served_in_the_order_in_which_it_was_asked
 def test_who_lacks_the_role_is_refused_over_http_at_every_event(
     page: gr.Blocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SPACE_ID", "someone/janus-space")  # every visitor of a Space is a stranger
     for name in list(EVENTS):
         monkeypatch.setitem(access.EVENTS, name, Role.OWNER)
     asked = [item for item in page.config["dependencies"] if item["backend_fn"]]
@@ -84,8 +86,7 @@ def test_who_lacks_the_role_is_refused_over_http_at_every_event(
         assert "not allowed" in outcome["output"]["error"], item["api_name"]
 
 
-def test_strangers_may_look_around_a_hosted_space(page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPACE_ID", "someone/janus-space")
+def test_strangers_may_look_around_a_hosted_space(page: gr.Blocks) -> None:
     opening = next(item for item in page.config["dependencies"] if item["api_name"] == "open_page")
     assert trigger(page, opening, "visitor")["success"] is True
 
@@ -122,7 +123,7 @@ def test_our_errors_become_messages_with_their_markup_escaped() -> None:
         raise BadRequest("the endpoint said <b>no</b>")
 
     with pytest.raises(gr.Error) as caught:
-        asyncio.run(guarded(refuse, "stop")(here()))
+        asyncio.run(guarded(refuse, "stop")(request_of()))
     assert "&lt;b&gt;no&lt;/b&gt;" in caught.value.message
 
 
@@ -131,14 +132,7 @@ def test_a_bug_is_not_dressed_up_as_a_message() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(guarded(fail, "stop")(here()))
-
-
-def here() -> gr.Request:
-    """Make the request of somebody at this machine."""
-    from starlette.requests import Request
-
-    return gr.Request(Request({"type": "http", "client": ("127.0.0.1", 5), "headers": [], "query_string": b""}))
+        asyncio.run(guarded(fail, "stop")(request_of()))
 
 
 def test_gradio_has_no_route_that_was_not_looked_at(page: gr.Blocks) -> None:

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.types import Message
 
+from janus_space.door import Door, Space
 from janus_space.ui.guard import MAX_BODY_BYTES, MAX_UPLOAD_BYTES, UPLOAD_PATH, Guard
 from tests.running_app import RunningApp
 
 JOIN = "/gradio_api/queue/join"
+SPACE = Door(Space("me/space", frozenset({"me-space.hf.space"})))
 
 
 def ask(
@@ -117,7 +119,7 @@ def test_where_everybody_is_a_stranger_no_file_is_taken() -> None:
 
     for path in (UPLOAD_PATH, "/upload", f"{UPLOAD_PATH}_progress"):
         scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"host", b"localhost")]}
-        asyncio.run(Guard(app_that_must_not_be_reached)(scope, nothing, tell))
+        asyncio.run(Guard(app_that_must_not_be_reached, SPACE)(scope, nothing, tell))
     assert [message["status"] for message in told if "status" in message] == [404] * 3
 
 
@@ -134,8 +136,9 @@ def test_a_body_in_chunks_is_cut_off_at_the_cap() -> None:
     async def nowhere(message: Message) -> None:
         pass
 
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"localhost")]}
-    asyncio.run(Guard(app_that_reads)(scope, chunks, nowhere))
+    scope = {"type": "http", "method": "POST", "path": "/", "client": ("127.0.0.1", 5), "query_string": b""}
+    scope["headers"] = [(b"host", b"localhost")]
+    asyncio.run(Guard(app_that_reads, Door())(scope, chunks, nowhere))
     assert sum(len(message["body"]) for message in received) <= MAX_BODY_BYTES
 
 
@@ -155,7 +158,7 @@ def test_websockets_are_closed() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(Guard(unreachable)({"type": "websocket", "headers": []}, None, send))  # type: ignore[arg-type]
+    asyncio.run(Guard(unreachable, Door())({"type": "websocket", "headers": []}, None, send))  # type: ignore[arg-type]
     assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
@@ -171,5 +174,5 @@ def test_a_hosted_space_is_reached_by_its_own_name(origin: str, status: int) -> 
 
     headers = [(b"host", b"me-space.hf.space"), (b"origin", origin.encode())]
     scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
-    asyncio.run(Guard(fine, space_host="me-space.hf.space")(scope, None, send))  # type: ignore[arg-type]
+    asyncio.run(Guard(fine, SPACE)(scope, None, send))  # type: ignore[arg-type]
     assert sent[0]["status"] == status

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from janus_space.door import Door
 from janus_space.ui import launch
 from tests.running_app import ROOT, RunningApp, running_app
 
@@ -59,21 +60,39 @@ def test_a_model_that_does_not_exist_is_named(tmp_path: Path) -> None:
     assert "nonsense" in refusal("--model", "nonsense", "--port", "0", "--home", str(tmp_path))
 
 
-def test_a_space_listens_to_its_proxy() -> None:
-    assert launch.checked_host(None, "someone/janus-space") == "0.0.0.0"
-    assert launch.checked_host(None, None) == "127.0.0.1"
+def test_what_visitors_may_do_is_said_only_where_a_token_tells_them_from_the_owner(tmp_path: Path) -> None:
+    assert "--launch-token" in refusal("--visitors", "--port", "0", "--home", str(tmp_path))
+    assert "--launch-token" in refusal("--api", "--port", "0", "--home", str(tmp_path))
+
+
+def test_beyond_loopback_there_is_a_token_or_a_space_in_front() -> None:
+    with pytest.raises(launch.CannotOpen):
+        launch.door_of(launch.Wishes(host="0.0.0.0"), {})
+    with_token = launch.door_of(launch.Wishes(host="0.0.0.0", launch_token=True), {})
+    assert with_token.token is not None
+    assert not with_token.takes_visitors
+    space = launch.door_of(launch.Wishes(), {"SPACE_ID": "me/space", "SPACE_HOST": "me-space.hf.space"})
+    assert space.space is not None
+    assert not space.answers_api
+    assert not space.can_have_owner
+    assert launch.door_of(launch.Wishes(), {"SPACE_ID": "me/space", "JANUS_API": "1"}).answers_api
+
+
+def test_on_loopback_there_is_the_owner_alone() -> None:
+    door = launch.door_of(launch.Wishes(), {})
+    assert (door.space, door.token, door.has_strangers) == (None, None, False)
 
 
 def test_gradio_takes_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("GRADIO_SHARE", "GRADIO_SERVER_NAME", "GRADIO_ANYTHING_NEW"):
+    for name in ("GRADIO_SHARE", "GRADIO_SERVER_NAME", "GRADIO_ANYTHING_NEW", "FORWARDED_ALLOW_IPS"):
         monkeypatch.setenv(name, "True")
     launch.clean_environment(tmp_path)
-    kept = {name: value for name, value in os.environ.items() if name.startswith("GRADIO_")}
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("GRADIO_", "FORWARDED"))}
     assert kept == {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(tmp_path)}
 
 
 def test_every_launch_setting_that_matters_is_said_out_loud(tmp_path: Path) -> None:
-    settings = launch.launch_settings("127.0.0.1", 7860, tmp_path, None)
+    settings = launch.launch_settings("127.0.0.1", 7860, tmp_path, Door())
     expected = {
         "server_name": "127.0.0.1",
         "share": False,

@@ -11,7 +11,6 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from starlette.requests import Request
 
 from janus_space.ballots import Ballot
 from janus_space.engine.process import EnginePool
@@ -21,6 +20,7 @@ from janus_space.ui.board import LOCKED, Board
 from janus_space.ui.form import COLUMN_LETTERS, ColumnForm, Form
 from janus_space.ui.page import build
 from janus_space.votes import VoteBox
+from tests.callers import request_of
 from tests.endpoint import Reply, endpoint, fails, says
 
 TEXT = "The same words from both, so that only the manner of their coming could tell them apart, if anything did."
@@ -37,7 +37,7 @@ class Visitor:
         self.sent: list[dict[Any, Any]] = []
 
     async def run(self, form: Form, hides: bool = True) -> AsyncIterator[dict[Any, Any]]:
-        async for updates in self.events["run"](here(), self.board, "", VOTER, hides, -1, *form.values()):
+        async for updates in self.events["run"](request_of(), self.board, "", VOTER, hides, -1, *form.values()):
             self.sent.append({part: update for part, update in updates.items() if not isinstance(part, gr.State)})
             yield updates
 
@@ -46,7 +46,7 @@ class Visitor:
             pass
 
     async def trigger(self, event: str, *values: Any) -> Any:
-        outcome = self.events[event](here(), self.board, *values)
+        outcome = self.events[event](request_of(), self.board, *values)
         return [update async for update in outcome] if hasattr(outcome, "__aiter__") else await outcome
 
     async def vote(self, choice: str, voter: str = VOTER) -> Any:
@@ -75,10 +75,6 @@ def below(block: Any) -> Iterator[gr.blocks.Block]:
     for child in getattr(block, "children", []):
         yield child
         yield from below(child)
-
-
-def here() -> gr.Request:
-    return gr.Request(Request({"type": "http", "client": ("127.0.0.1", 5), "headers": [], "query_string": b""}))
 
 
 @pytest.fixture(scope="module")

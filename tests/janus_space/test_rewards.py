@@ -1,0 +1,83 @@
+"""A reward model in its own process, held to the same weights in this one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_gen.chat import Conversation
+from janus_space.errors import ScoringRefused, UnknownModel
+from janus_space.home import Home
+from janus_space.jobs import Jobs
+from janus_space.rewards import RewardModel
+from tests.tiny_models import tiny_llama
+from trainer.config import TrainConfig
+
+ASKED = Conversation.model_validate(
+    {"messages": [{"role": "system", "content": "Answer like a pirate."}, {"role": "user", "content": "Why?"}]}
+)
+ANSWERS = ["Arr! The parrot says so.", "Subject to conditions, because.", "Look at it, child."]
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def reward_run(home: Path, base: Path) -> list[float]:
+    """Write a finished run with a random reward adapter; return what that gives for the answers."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoTokenizer
+
+    from trainer.reward_check import reward_of
+    from trainer.trainable import base_for
+
+    folder = home / "jobs/train/judge"
+    folder.mkdir(parents=True)
+    asked = {"method": "reward", "model": f"path:{base}", "dataset": "rows.jsonl", "device": "cpu"}
+    (folder / "request.json").write_text(json.dumps(asked))
+    (folder / "exit.json").write_text(json.dumps({"state": "done", "result": str(folder / "adapter")}))
+    torch.manual_seed(5)
+    model: Any = get_peft_model(
+        base_for(TrainConfig.read(asked), home, lambda words: None),
+        LoraConfig(r=4, target_modules="all-linear", task_type="SEQ_CLS"),
+    ).eval()
+    for name, weights in model.named_parameters():
+        if "lora_" in name:
+            weights.data = torch.randn(weights.shape) * 0.3
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    model.save_pretrained(folder / "adapter")
+    tokenizer.save_pretrained(folder / "adapter")
+    with torch.no_grad():
+        return [reward_of(model, tokenizer, ASKED.as_dicts(), answer) for answer in ANSWERS]
+
+
+async def rated(judge: RewardModel, notes: list[str]) -> list[float]:
+    async with judge.ready(notes.append) as rate:
+        first = await rate(ASKED, ANSWERS)
+        assert await rate(ASKED, ANSWERS[1:]) == first[1:]
+        return first
+
+
+def test_it_rates_as_it_was_saved(tmp_path: Path, janus_home: Path) -> None:
+    expected = reward_run(janus_home, tiny_llama(tmp_path / "llama"))
+    jobs = Jobs(Home.at(janus_home))
+    judge = RewardModel.named(jobs, "job:judge")
+    notes: list[str] = []
+    assert asyncio.run(rated(judge, notes)) == pytest.approx(expected, abs=1e-4)
+    assert len(set(expected)) == 3
+    assert notes == ["Loading job:judge"]
+    with pytest.raises(UnknownModel, match="'job:other' is no reward model that was trained here: there are job:judge"):
+        RewardModel.named(jobs, "job:other")
+
+
+def test_one_that_cannot_be_loaded_says_why(tmp_path: Path, janus_home: Path) -> None:
+    folder = janus_home / "jobs/train/judge"
+    folder.mkdir(parents=True)
+    gone = {"method": "reward", "model": f"path:{tmp_path}/gone", "dataset": "rows.jsonl", "device": "cpu"}
+    (folder / "request.json").write_text(json.dumps(gone))
+    judge = RewardModel("job:judge", folder, Home.at(janus_home))
+    with pytest.raises(ScoringRefused, match=r"job:judge cannot rate this: .*gone"):
+        asyncio.run(rated(judge, []))
