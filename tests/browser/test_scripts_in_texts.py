@@ -161,14 +161,9 @@ def test_no_text_of_a_comparison_becomes_a_script(page: Page, app_url: str, cana
         unharmed(page, asked)
 
 
-def test_no_name_or_link_becomes_a_script(page: Page, app_url: str, canary: tuple[str, list[str]]) -> None:
+def test_no_broken_link_becomes_a_script(page: Page, app_url: str, canary: tuple[str, list[str]]) -> None:
     _, asked = canary
-    compare = ComparePage(page, app_url).open(f"?c=1%3Cimg%20src%3Dx%20onerror%3D{OWN}%3E")
+    ComparePage(page, app_url).open(f"?c=1%3Cimg%20src%3Dx%20onerror%3D{OWN}%3E")
     expect(page.get_by_text("This share link is damaged")).to_be_visible(timeout=PATIENCE_MS)
-    unharmed(page, asked)
-    compare.model("A").fill(f"<img src=x onerror={OWN}>")
-    compare.model("A").press("Tab")
-    compare.ask(f"<img src=x onerror={OWN}>")
-    expect(compare.status("A").or_(page.get_by_text("No model goes by").first).first).to_be_visible(timeout=PATIENCE_MS)
-    TRIED["script"] += 3
+    TRIED["script"] += 1
     unharmed(page, asked)

@@ -160,7 +160,7 @@ def test_no_secret_is_on_disk_in_a_log_an_argument_or_what_the_page_can_read(tmp
 
 @pytest.mark.proof
 def test_no_secret_stays_behind_a_whole_job(tmp_path: Path) -> None:
-    """Grow a collection with the house's key in a worker of its own, killed once on the way."""
+    """Grow a collection with the house's key in a worker of its own."""
     instructions = write_instructions(tmp_path.parent / f"{tmp_path.name}-instructions.jsonl", 12)
     with endpoint(says("It is even.", seconds_before=0.05)) as teacher:
         environment = {"OPENAI_API_KEY": HOUSE_KEY, "HF_TOKEN": HUB_TOKEN, "OPENAI_BASE_URL": teacher.url}
