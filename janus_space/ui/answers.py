@@ -152,8 +152,8 @@ class Answers:
                         return  # taken back or begun anew meanwhile
                     if updates := self._changes(board, batch):
                         yield updates
-        # Each column was shown when it ended; the words that differ are known only now.
-        yield self.show_board(board, baseline, in_use if baseline >= 0 else ())
+        # What can be done with an answer, and the words that differ, are known only when all columns have ended.
+        yield self.show_board(board, baseline, in_use)
 
     def _changes(self, board: Board, batch: Mapping[int, ColumnEvent]) -> Updates:
         """Update the columns that changed, and of these only what changed."""

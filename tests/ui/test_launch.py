@@ -88,7 +88,11 @@ def test_gradio_takes_nothing_from_the_environment(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, "True")
     launch.clean_environment(tmp_path)
     kept = {name: value for name, value in os.environ.items() if name.startswith(("GRADIO_", "FORWARDED"))}
-    assert kept == {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(tmp_path)}
+    assert kept == {
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(2**31),
+        "GRADIO_TEMP_DIR": str(tmp_path),
+    }
 
 
 def test_every_launch_setting_that_matters_is_said_out_loud(tmp_path: Path) -> None:
