@@ -207,6 +207,7 @@ def test_a_file_brings_its_columns_and_the_guess(
     assert request["prompt_column"] == "note"
 
 
+@pytest.mark.proof
 def test_stop_pause_and_resume(tab: AugmentTab, teaching: tuple[SlowTeacher, Endpoint]) -> None:
     teacher, served = teaching
     teacher.seconds = 0.5

@@ -61,7 +61,10 @@ class Keyboard:
 
 @pytest.mark.parametrize(
     ("model", "width"),
-    [pytest.param("tiny", 390, id="phone"), pytest.param("embedded", 1280, id="desk", marks=pytest.mark.real_model)],
+    [
+        pytest.param("tiny", 390, id="phone"),
+        pytest.param("embedded", 1280, id="desk", marks=[pytest.mark.real_model, pytest.mark.proof]),
+    ],
 )
 @pytest.mark.timeout(900)
 def test_the_whole_way_by_keyboard_alone(

@@ -86,6 +86,7 @@ def tab(context: BrowserContext, app_url: str) -> Iterator[TrainTab]:
     assert complaints == []
 
 
+@pytest.mark.proof
 def test_from_a_dataset_to_a_column(tab: TrainTab, model: Path, home: Path, picture_folder: Path) -> None:
     page = tab.page
     page.locator("#train-dataset input").click()
@@ -202,6 +203,7 @@ def test_on_a_phone_and_for_axe(chromium: Browser, app_url: str, home: Path, pic
     context.close()
 
 
+@pytest.mark.proof
 def test_runs_are_compared_and_one_without_memory_is_retried(tab: TrainTab, home: Path, picture_folder: Path) -> None:
     finished_run(home)
     finished_run(home, "other", 7.0, learning_rate=0.001, r=8)

@@ -140,6 +140,7 @@ def test_a_line_break_that_was_moved_can_be_seen() -> None:
     assert phrase.text == "↵"
 
 
+@pytest.mark.proof
 @pytest.mark.real_model
 @pytest.mark.timeout(600)
 def test_the_embedded_model_explained_equals_plain_transformers_and_takes_less_time_than_answering(

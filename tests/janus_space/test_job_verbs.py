@@ -125,6 +125,7 @@ def test_on_a_hosted_space_nobody_starts_long_work(tmp_path: Path) -> None:
         asyncio.run(list_jobs(JobsRequest(), Models(home, EnginePool(home), hosted=True)))
 
 
+@pytest.mark.proof
 @pytest.mark.real_model
 def test_the_engines_own_endpoint_can_be_the_teacher(
     tmp_path: Path, janus_home: Path, embedded_models_dir: Path

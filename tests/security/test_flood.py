@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.types import Message
@@ -41,12 +42,16 @@ def test_a_third_answer_at_once_is_refused_with_a_sentence(space: RunningApp) ->
     visitor = visitor_of(space, "198.41.7.3")
     config = visitor.config()
     event = events_of(config)["example_1"]
-    for number in range(3):
-        TRIED["flood"] += 1
-        assert visitor.join(event, values_of(config, event), f"flood{number}").status == 200
-    third = visitor.outcome("flood2")
-    assert third["success"] is False
-    assert "2 comparisons under way" in third["output"]["error"]
+    sessions = [f"flood{number}" for number in range(6)]
+    TRIED["flood"] += len(sessions)
+    # At the same moment: one after the other, the first answers may be done on a slow machine.
+    with ThreadPoolExecutor(len(sessions)) as pool:
+        joined = list(pool.map(lambda session: visitor.join(event, values_of(config, event), session), sessions))
+        assert {reply.status for reply in joined} == {200}
+        outcomes = list(pool.map(visitor.outcome, sessions))
+    refused = [outcome for outcome in outcomes if not outcome["success"]]
+    assert 1 <= len(refused) <= 4
+    assert all("2 comparisons under way" in outcome["output"]["error"] for outcome in refused)
 
 
 @pytest.mark.parametrize("size", [MAX_BODY_BYTES + 1, 10**12])
