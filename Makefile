@@ -39,7 +39,7 @@ bench: $(DEV_READY)
 	$(BIN)/python -m tests.perf $(ARGS)
 
 proof: $(DEV_READY)
-	$(PYTEST) -m proof --timeout=7200 $(ARGS)
+	$(PYTEST) -m proof --timeout=7200 -s $(ARGS)
 
 screenshot: $(DEV_READY)
 	$(BIN)/python -m tests.browser.screenshot assets/screenshot.png --model embedded:smollm2 $(ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -22,13 +23,21 @@ def errors(out: Path) -> Counter[str]:
     return Counter(next(event["errors"] for event in reversed(events) if event["event"] == "progress"))
 
 
-def survive(tmp_path: Path, instructions: int, concurrency: int, timeout_seconds: float) -> str:
-    """Run the command against the schedule, check the books, and say what happened."""
+@pytest.mark.parametrize(
+    ("instructions", "timeout_seconds"),
+    [
+        pytest.param(30, 3, id="thirty"),
+        pytest.param(2000, 15, id="two-thousand", marks=[pytest.mark.proof, pytest.mark.timeout(3600)]),
+    ],
+)
+def test_every_row_is_delivered_or_quarantined_and_nothing_is_billed_twice(
+    tmp_path: Path, instructions: int, timeout_seconds: float
+) -> None:
     file = write_instructions(tmp_path / "asked.jsonl", instructions)
     teacher = FaultyTeacher()
     began = time.monotonic()
     with endpoint(teacher) as server:
-        flags = ("--concurrency", concurrency, "--timeout-seconds", timeout_seconds, "--sets", SETS, "--json")
+        flags = ("--concurrency", 200, "--timeout-seconds", timeout_seconds, "--sets", SETS, "--json")
         done = run(
             *("--instructions", file, "--teacher", f"openai:m@{server.url}", "--out", tmp_path / "out", *flags),
             timeout=3000,
@@ -45,20 +54,8 @@ def survive(tmp_path: Path, instructions: int, concurrency: int, timeout_seconds
     given_up = max(0, errors(tmp_path / "out")["ChatTimeout"] - teacher.faults["hang"])
     assert teacher.whole.total() - len(teacher.whole) <= given_up
     assert teacher.billed <= LEVELS * SETS * instructions + teacher.unusable + teacher.lost + given_up
-    return (
+    sys.stdout.write(
         f"{len(delivered)} rows delivered, {len(quarantined)} quarantined; {dict(sorted(teacher.faults.items()))};"
         f" billed {teacher.billed} = {teacher.whole.total()} whole + {teacher.unusable} unusable + {teacher.lost} lost;"
-        f" {time.monotonic() - began:.0f} s"
+        f" {time.monotonic() - began:.0f} s\n"
     )
-
-
-def test_every_row_is_delivered_or_quarantined_and_nothing_is_billed_twice(tmp_path: Path) -> None:
-    survive(tmp_path, instructions=30, concurrency=200, timeout_seconds=3)
-
-
-@pytest.mark.proof
-@pytest.mark.timeout(3600)
-def test_the_same_of_two_thousand_instructions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = survive(tmp_path, instructions=2000, concurrency=200, timeout_seconds=15)
-    with capsys.disabled():
-        print(f"\n{said}")  # noqa: T201

@@ -21,8 +21,32 @@ from tests.teacher import ScriptedTeacher, answer, level
 ANSWERS_A_ROW, SETS = 3, 3
 
 
-def kill_again_and_again(tmp_path: Path, instructions: int, concurrency: int, kills: int) -> str:
-    """Kill a run at random moments, resume it each time, and hold its end against an undisturbed run."""
+def answers_kept(out: Path) -> int:
+    """Count the answers that are on disk."""
+    file = out / "ledger.sqlite"
+    return len(Ledger(file, is_writer=False)) if file.exists() and file.stat().st_size else 0
+
+
+def kill_at_random(arguments: list[Any], dice: random.Random, served: Endpoint, answers_a_kill: int) -> None:
+    process = subprocess.Popen(command(*arguments), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wanted = len(served.asked) + dice.randint(1, max(2, answers_a_kill))
+    while len(served.asked) < wanted and process.poll() is None:
+        time.sleep(0.002)
+    time.sleep(dice.random() * 0.05)
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize(
+    ("instructions", "concurrency", "kills"),
+    [
+        pytest.param(24, 8, 3, id="three-kills"),
+        pytest.param(300, 32, 30, id="thirty-kills", marks=[pytest.mark.proof, pytest.mark.timeout(3600)]),
+    ],
+)
+def test_killed_and_resumed_it_ends_with_the_bytes_of_an_undisturbed_run(
+    tmp_path: Path, instructions: int, concurrency: int, kills: int
+) -> None:
     asked = write_instructions(tmp_path / "asked.jsonl", instructions)
     needed = instructions * SETS * ANSWERS_A_ROW
     teacher, dice = ScriptedTeacher(), random.Random(instructions)
@@ -47,35 +71,8 @@ def kill_again_and_again(tmp_path: Path, instructions: int, concurrency: int, ki
     assert dataset(tmp_path / "killed") == dataset(tmp_path / "whole")
     assert max(paid_twice) <= concurrency
     assert teacher.asked.total() - 2 * needed == sum(paid_twice)
-    return f"{needed} answers, {kills} kills; paid twice: {sum(paid_twice)} in all, {max(paid_twice)} at most a kill"
-
-
-def answers_kept(out: Path) -> int:
-    """Count the answers that are on disk."""
-    file = out / "ledger.sqlite"
-    return len(Ledger(file, is_writer=False)) if file.exists() and file.stat().st_size else 0
-
-
-def kill_at_random(arguments: list[Any], dice: random.Random, served: Endpoint, answers_a_kill: int) -> None:
-    process = subprocess.Popen(command(*arguments), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wanted = len(served.asked) + dice.randint(1, max(2, answers_a_kill))
-    while len(served.asked) < wanted and process.poll() is None:
-        time.sleep(0.002)
-    time.sleep(dice.random() * 0.05)
-    process.kill()
-    process.wait()
-
-
-def test_killed_and_resumed_it_ends_with_the_bytes_of_an_undisturbed_run(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path, instructions=24, concurrency=8, kills=3)
-
-
-@pytest.mark.proof
-@pytest.mark.timeout(3600)
-def test_the_same_with_thirty_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = kill_again_and_again(tmp_path, instructions=300, concurrency=32, kills=30)
-    with capsys.disabled():
-        print(f"\n{said}")  # noqa: T201
+    twice = f"{sum(paid_twice)} in all, {max(paid_twice)} at most a kill"
+    sys.stdout.write(f"{needed} answers, {kills} kills; paid twice: {twice}\n")
 
 
 def test_a_disk_that_fills_stops_with_one_sentence_and_loses_nothing(tmp_path: Path) -> None:

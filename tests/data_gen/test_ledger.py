@@ -315,8 +315,17 @@ def run_asking(server: Endpoint, path: Path, count: int, concurrency: int) -> st
     return said.strip() or errors
 
 
-def kill_and_resume(path: Path, kills: int, count: int, concurrency: int, seed: int) -> None:
-    dice = random.Random(seed)
+@pytest.mark.parametrize(
+    ("kills", "count", "concurrency"),
+    [
+        pytest.param(4, 400, 16, id="four-kills"),
+        pytest.param(30, 3000, 50, id="thirty-kills", marks=[pytest.mark.proof, pytest.mark.timeout(1800)]),
+    ],
+)
+def test_a_killed_run_pays_at_most_for_what_was_in_flight_again(
+    path: Path, kills: int, count: int, concurrency: int
+) -> None:
+    dice = random.Random(kills)
     with endpoint(says(lambda body: body["messages"][-1]["content"] + " Yes.", seconds_before=0.02)) as server:
         for _ in range(kills):
             before, had = len(server.asked), len(Ledger(path, is_writer=False)) if path.exists() else 0
@@ -336,13 +345,3 @@ def kill_and_resume(path: Path, kills: int, count: int, concurrency: int, seed: 
         assert sum(asked.values()) == len(server.asked)
     ledger = Ledger(path, is_writer=False)
     assert [ledger.get(key(n)).text for n in range(count)] == [f"Question {n}? Yes." for n in range(count)]  # type: ignore[union-attr]
-
-
-def test_a_killed_run_pays_at_most_for_what_was_in_flight_again(path: Path) -> None:
-    kill_and_resume(path, kills=4, count=400, concurrency=16, seed=1)
-
-
-@pytest.mark.proof
-@pytest.mark.timeout(1800)
-def test_thirty_kills(path: Path) -> None:
-    kill_and_resume(path, kills=30, count=3000, concurrency=50, seed=2)

@@ -44,9 +44,22 @@ def kill_at_random(folder: Path, dice: random.Random, served: Endpoint, most_ans
     process.wait()
 
 
-def kill_again_and_again(tmp_path: Path, kills: int, seed: int, **order: Any) -> str:
-    """Kill a job at random moments, resume it each time, and hold its report against an undisturbed one."""
-    judge, dice = ScriptedJudge(steady(), noise_sd=0.5, seconds=0.01), random.Random(seed)
+@pytest.mark.parametrize(
+    ("kills", "order"),
+    [
+        pytest.param(2, {"limit": 3, "power": 3, "concurrency": 4}, id="two-kills"),
+        pytest.param(
+            30,
+            {"limit": 44, "power": 50, "runs": 2, "concurrency": 16},
+            id="thirty-kills",
+            marks=[pytest.mark.proof, pytest.mark.timeout(3600)],
+        ),
+    ],
+)
+def test_killed_and_resumed_it_ends_with_the_report_of_an_undisturbed_run(
+    tmp_path: Path, kills: int, order: dict[str, Any]
+) -> None:
+    judge, dice = ScriptedJudge(steady(), noise_sd=0.5, seconds=0.01), random.Random(kills)
     with endpoint(judge) as served:
         job = asked(served, "m", **order)
         whole = report(tmp_path / "whole", **job)
@@ -64,19 +77,7 @@ def kill_again_and_again(tmp_path: Path, kills: int, seed: int, **order: Any) ->
     rows = [json.loads(line) for line in (folder / "judgements.jsonl").read_text().splitlines()]
     assert len({row["key"] for row in rows}) == len(rows)
     twice = f"{sum(paid_twice)} in all, {max(paid_twice)} at most a kill"
-    return f"{needed} answers and judgements, {kills} kills; paid twice: {twice}"
-
-
-def test_killed_and_resumed_it_ends_with_the_report_of_an_undisturbed_run(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path, kills=2, seed=1, limit=3, power=3, concurrency=4)
-
-
-@pytest.mark.proof
-@pytest.mark.timeout(3600)
-def test_the_same_with_thirty_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = kill_again_and_again(tmp_path, kills=30, seed=2, limit=44, power=50, runs=2, concurrency=16)
-    with capsys.disabled():
-        print(f"\n{said}")  # noqa: T201
+    sys.stdout.write(f"{needed} answers and judgements, {kills} kills; paid twice: {twice}\n")
 
 
 def test_a_wish_to_stop_ends_it_and_the_same_work_goes_on(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_a_configuration_that_asks_for_foreign_code_is_refused(tmp_path: Path, f
 def test_an_honest_configuration_passes(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama", "_attn_implementation": "sdpa"}))
     (tmp_path / "tokenizer.json").write_text(json.dumps({"vocab": {"auto_map": 1, "trust_remote_code": 2}}))
-    refuse_foreign_code(tmp_path, "path:x")
+    assert refuse_foreign_code(tmp_path, "path:x") is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "\x00", "[" * 200_000])
