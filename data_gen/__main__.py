@@ -1,4 +1,4 @@
-"""`python -m data_gen augment`: the work without the Space. Exit code 2 for a wrong call, 1 when nothing was made."""
+"""`python -m data_gen`: the work without the Space. Exit code 2 for a wrong call, 1 when nothing was made."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from typing import Any, NoReturn, get_origin
 
 from pydantic.fields import FieldInfo
 
+from data_gen.contrast import PairRule
 from data_gen.errors import DataGenError, WorkHalted
 from data_gen.job_folder import JobFolder
 from data_gen.job_request import AugmentRequest
+from data_gen.pair_file import write_pairs
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and give its exit code."""
     called = vars(_parser().parse_args(argv))
-    called.pop("verb")
+    return _pairs(**called) if called.pop("verb") == "pairs" else _augment(called)
+
+
+def _augment(called: dict[str, Any]) -> int:
     out, as_json, is_estimate = called.pop("out"), called.pop("as_json"), called.pop("is_estimate")
     try:
         end = run_augment(AugmentRequest.read(**called), out, is_estimate)
@@ -33,6 +38,19 @@ def main(argv: list[str] | None = None) -> int:
     if as_json:
         sys.stdout.write(json.dumps([end], ensure_ascii=False, indent=2) + "\n")
     return 0 if end["state"] == "estimated" or (end["rows"] and end["state"] != "halted") else 1
+
+
+def _pairs(collection: Path, out: Path, rule: PairRule, seed: int) -> int:
+    try:
+        count = write_pairs(collection, out, rule, seed)
+    except DataGenError as error:
+        return _complain(str(error), 2)
+    except OSError as error:
+        return _complain(
+            f"{out} cannot be written ({error.strerror}): name a file in a folder that you may write to.", 2
+        )
+    _say(f"{count:,} pairs: {out}\n")
+    return 0
 
 
 def run_augment(request: AugmentRequest, out: Path, is_estimate: bool = False) -> dict[str, Any]:
@@ -65,6 +83,12 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m data_gen", description="Grow datasets of multifaceted preferences.")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    _add_augment(verbs)
+    _add_pairs(verbs)
+    return parser
+
+
+def _add_augment(verbs: Any) -> None:
     summary = "Grow a collection from instructions: preference sets, system messages, answers, pairs."
     command = verbs.add_parser(
         "augment", help=summary, description=summary, argument_default=argparse.SUPPRESS, allow_abbrev=False
@@ -82,7 +106,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--json", dest="as_json", action="store_true", default=False, help="Print one JSON list and nothing else"
     )
-    return parser
+
+
+def _add_pairs(verbs: Any) -> None:
+    summary = "Pair the answers of a collection that is written already, for DPO, ORPO and reward models."
+    command = verbs.add_parser("pairs", help=summary, description=summary, allow_abbrev=False)
+    command.add_argument("collection", type=Path, help="JSONL file of SFT records, some of one instruction")
+    command.add_argument("--out", type=Path, required=True, help="File to write, JSONL")
+    command.add_argument(
+        "--rule",
+        choices=("contrast", "paper"),
+        default="contrast",
+        help="contrast: all K(K-1) of an instruction; paper: one an instruction (default: contrast)",
+    )
+    command.add_argument("--seed", type=int, default=0, help="Draws the paper's pairs (default: 0)")
 
 
 def _add_flag(command: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:

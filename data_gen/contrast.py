@@ -5,21 +5,22 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, permutations
-from typing import Literal
+from typing import Literal, TypeVar
 
 from data_gen.chat import Message
-from data_gen.records import ContrastPair, GrownRecord
+from data_gen.records import ContrastPair, SiblingRecord
 
 PairRule = Literal["paper", "contrast", "none"]
+Sibling = TypeVar("Sibling", bound=SiblingRecord)
 
 
-def sibling_groups(records: Iterable[GrownRecord]) -> Iterator[list[GrownRecord]]:
+def sibling_groups(records: Iterable[Sibling]) -> Iterator[list[Sibling]]:
     """Group the rows of one instruction, which stand together in a dataset in canonical order."""
     for _, group in groupby(records, key=lambda record: record.instruction_id):
         yield list(group)
 
 
-def pairs_of(siblings: Sequence[GrownRecord], rule: PairRule, seed: int) -> Iterator[ContrastPair]:
+def pairs_of(siblings: Sequence[SiblingRecord], rule: PairRule, seed: int) -> Iterator[ContrastPair]:
     """Pair the gold answers of one instruction.
 
     `paper` draws one system message and, as the rejected answer, that of one sibling; `contrast` gives all K(K-1)
@@ -34,7 +35,7 @@ def pairs_of(siblings: Sequence[GrownRecord], rule: PairRule, seed: int) -> Iter
         yield _pair(own, sibling)
 
 
-def _pair(own: GrownRecord, sibling: GrownRecord) -> ContrastPair:
+def _pair(own: SiblingRecord, sibling: SiblingRecord) -> ContrastPair:
     asked = Message(role="user", content=own.prompt)
     return ContrastPair(
         instruction_id=own.instruction_id or "",

@@ -50,75 +50,85 @@ class Instruction(BaseModel):
 
 
 class Columns(BaseModel):
-    """Which column holds what; None stands for one that the file does not have."""
+    """Which column holds what. None leaves one to its guess; an empty name says that there is none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prompt: str = Field(description="The instruction")
-    more: str | None = Field(None, description="Text that is put after the instruction, as Alpaca's 'input'")
-    main_source: str | None = None
-    original_source: str | None = None
-    id: str | None = None
+    prompt_column: str | None = Field(
+        None, min_length=1, description="Column that holds the instructions, if its name does not say so"
+    )
+    more_column: str | None = Field(
+        None, description="Column of text that is put after the instruction, such as Alpaca's input; '' for none"
+    )
+    main_source_column: str | None = Field(
+        None, description="Column that tells which dataset a row is from, if its name does not say so; '' for none"
+    )
+    original_source_column: str | None = Field(
+        None, description="Column that tells which part or task of it, if its name does not say so; '' for none"
+    )
+    id_column: str | None = Field(
+        None, description="Column of ids that name each instruction; without one they are made from the text"
+    )
 
-    @classmethod
-    def guess(cls, names: Sequence[str], file_name: str) -> Columns:
-        """Map columns by their names; raise `BadRequest` with what is there when none looks like an instruction."""
-        by_lower = {name.strip().casefold(): name for name in names}
 
-        def first(wanted: Sequence[str]) -> str | None:
-            return next((by_lower[name] for name in wanted if name in by_lower), None)
+GUESSED = Columns()
 
-        prompt = first(PROMPT_COLUMNS) or (names[0] if len(names) == 1 else None)
-        if prompt is None:
-            raise BadRequest(
-                f"{file_name} has the columns {', '.join(names) or '(none)'}, and none is named like an instruction"
-                f" ({', '.join(PROMPT_COLUMNS)}); say which one it is."
-            )
-        return cls(
-            prompt=prompt,
-            more=by_lower.get("input") if prompt.casefold() == "instruction" else None,
-            main_source=first(_MAIN_SOURCE_COLUMNS),
-            original_source=first(_ORIGINAL_SOURCE_COLUMNS),
-            id=by_lower.get("instruction_id"),
+
+def settled(columns: Columns, names: Sequence[str], file_name: str) -> Columns:
+    """Guess by their names the columns that were left open; one that is not there becomes an empty name.
+
+    Raises:
+        BadRequest: a column that was named is not there, or none looks like an instruction
+    """
+    missing = next((one for one in columns.model_dump().values() if one and one not in names), None)
+    if missing is not None:
+        raise BadRequest(f"{file_name} has no column {missing}; it has {', '.join(names)}.")
+    by_lower = {name.strip().casefold(): name for name in names}
+
+    def first(*wanted: str) -> str:
+        return next((by_lower[name] for name in wanted if name in by_lower), "")
+
+    prompt = columns.prompt_column or first(*PROMPT_COLUMNS) or (names[0] if len(names) == 1 else None)
+    if prompt is None:
+        raise BadRequest(
+            f"{file_name} has the columns {', '.join(names) or '(none)'}, and none is named like an instruction"
+            f" ({', '.join(PROMPT_COLUMNS)}); say which one it is."
         )
-
-    def instruction(self, row: Row, default_source: str) -> Instruction:
-        """Read one row; an empty text stays empty, for the cleaning to count."""
-        text, more = _text(row.get(self.prompt)), _text(row.get(self.more)) if self.more else ""
-        text = f"{text}\n\n{more}" if text and more else text
-        main_source = _text(row.get(self.main_source)) if self.main_source else ""
-        original_source = _text(row.get(self.original_source)) if self.original_source else ""
-        given_id = _text(row.get(self.id)) if self.id else ""
-        return Instruction(
-            id=given_id or hashlib.sha256(text.encode()).hexdigest()[:16],
-            text=text,
-            main_source=main_source or default_source,
-            original_source=original_source or main_source or default_source,
-        )
+    is_alpaca = columns.prompt_column is None and prompt.casefold() == "instruction"
+    guessed = Columns(
+        prompt_column=prompt,
+        more_column=first("input") if is_alpaca else "",
+        main_source_column=first(*_MAIN_SOURCE_COLUMNS),
+        original_source_column=first(*_ORIGINAL_SOURCE_COLUMNS),
+        id_column=first("instruction_id"),
+    )
+    return guessed.model_copy(update=columns.model_dump(exclude_none=True))
 
 
-def read_instructions(path: Path, prompt_column: str | None = None, source: str | None = None) -> Iterator[Instruction]:
+def read_instructions(path: Path, columns: Columns = GUESSED, source: str | None = None) -> Iterator[Instruction]:
     """Read a file's instructions in order; a row that is no row comes out with an empty text.
 
     `source` stands where no column tells a row's source; without it, the file's name does.
 
     Raises:
-        BadRequest: the file is not there, cannot be read, or has no column of instructions
+        BadRequest: the file is not there, cannot be read, or has not the columns that it should have
     """
-    columns: Columns | None = None
+    found: Columns | None = None
     for row in rows_of(path):
-        if columns is None and row:
-            columns = Columns.guess([prompt_column] if prompt_column else list(row), path.name)
-            columns = _with_sources(columns, list(row)) if prompt_column else columns
-            if columns.prompt not in row:
-                raise BadRequest(f"{path.name} has no column {prompt_column}; it has {', '.join(row)}.")
-        yield Instruction(id="", text="") if columns is None else columns.instruction(row, source or _stem(path))
+        if found is None and row:
+            found = settled(columns, names_of(row), path.name)
+        yield Instruction(id="", text="") if found is None else _instruction(row, found, source or _stem(path))
 
 
 def from_texts(texts: Iterable[str], source: str = "paste") -> Iterator[Instruction]:
     """Take texts as they are, one instruction each."""
-    columns = Columns(prompt="text")
-    return (columns.instruction({"text": text}, source) for text in texts)
+    columns = Columns(prompt_column="text")
+    return (_instruction({"text": text}, columns, source) for text in texts)
+
+
+def names_of(row: Row) -> list[str]:
+    """List a row's columns; cells of a CSV file beyond its header have none."""
+    return [name for name in row if isinstance(name, str)]
 
 
 def rows_of(path: Path) -> Iterator[Row]:
@@ -152,9 +162,21 @@ def _stem(path: Path) -> str:
     return path.name.partition(".")[0] or path.name
 
 
-def _with_sources(columns: Columns, names: list[str]) -> Columns:
-    guessed = Columns.guess([*names, columns.prompt], "")
-    return guessed.model_copy(update={"prompt": columns.prompt, "more": None})
+def _instruction(row: Row, columns: Columns, default_source: str) -> Instruction:
+    """Read one row; an empty text stays empty, for the cleaning to count."""
+
+    def cell(column: str | None) -> str:
+        return _text(row.get(column)) if column else ""
+
+    text, more = cell(columns.prompt_column), cell(columns.more_column)
+    text = f"{text}\n\n{more}" if text and more else text
+    main_source = cell(columns.main_source_column)
+    return Instruction(
+        id=cell(columns.id_column) or hashlib.sha256(text.encode()).hexdigest()[:16],
+        text=text,
+        main_source=main_source or default_source,
+        original_source=cell(columns.original_source_column) or main_source or default_source,
+    )
 
 
 def _open_text(path: Path) -> IO[str]:

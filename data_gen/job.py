@@ -16,7 +16,7 @@ from data_gen.cleaning import CleaningReport, CleaningRules, clean, read_clean
 from data_gen.dataset_folder import Rows, write_dataset
 from data_gen.errors import BadRequest, BudgetSpent
 from data_gen.hierarchy import Hierarchy
-from data_gen.instructions import Instruction, read_instructions
+from data_gen.instructions import Columns, Instruction, read_instructions
 from data_gen.job_folder import JobFolder, cannot_write
 from data_gen.job_request import AugmentRequest
 from data_gen.open_teacher import OpenTeacher, Resolve, open_teacher, openai_address
@@ -89,7 +89,7 @@ class _Job:
             next(read_instructions(benchmark), None)
         source = find_source(request.instructions, folder.path)
         cleaned = clean(
-            source.read(request.prompt_column),
+            source.read(Columns(**request.model_dump(include=set(Columns.model_fields)))),
             CleaningRules(**request.model_dump(include=set(CleaningRules.model_fields))),
             folder.path / "instructions.jsonl",
             folder.path / "left_out.jsonl",

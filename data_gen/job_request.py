@@ -13,10 +13,11 @@ from data_gen.cleaning import CleaningRules
 from data_gen.contrast import PairRule
 from data_gen.cost import Prices
 from data_gen.errors import BadRequest
+from data_gen.instructions import Columns
 from data_gen.source import is_on_hub
 
 
-class AugmentRequest(Plan, CleaningRules):
+class AugmentRequest(Plan, CleaningRules, Columns):
     """Grow a collection from a file of instructions. Keys never stand here: they come from the environment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,9 +28,6 @@ class AugmentRequest(Plan, CleaningRules):
     teacher: tuple[str, ...] = Field(
         min_length=1,
         description="openai:MODEL[@URL], or echo:; for several endpoints of one model several, or openai:MODEL@URL,URL",
-    )
-    prompt_column: str | None = Field(
-        None, description="Column that holds the instructions, if its name does not say so"
     )
     transport: Literal["requests", "batch"] = Field(
         "requests", description="'batch' is OpenAI's Batch API: cheaper, and each step of the tree takes up to a day"

@@ -30,10 +30,15 @@ class SftRecord(_Row):
     output: str = Field(min_length=1)
 
 
-class GrownRecord(SftRecord):
-    """A record that this project made, with what was noticed about it."""
+class SiblingRecord(SftRecord):
+    """A record that knows its place among those of its instruction."""
 
     set_index: int = Field(ge=0, description="Which of the instruction's preference sets")
+
+
+class GrownRecord(SiblingRecord):
+    """A record that this project made, with what was noticed about it."""
+
     finish_reason: FinishReason = Field(description="'length' where the answer was cut off")
     findings: tuple[str, ...] = Field((), description="What is unusual; empty where nothing is")
     unsafe_score: float = Field(0.0, ge=0.0, le=1.0, description="By the scorer that dataset.json names")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_gen.errors import BadRequest
-from data_gen.instructions import READABLE_ENDINGS, Instruction, read_instructions
+from data_gen.instructions import GUESSED, READABLE_ENDINGS, Columns, Instruction, read_instructions
 from data_gen.whole_file import whole_file
 
 _HUB = "hub:"
@@ -27,10 +27,10 @@ class Source:
     files: tuple[Path, ...]
     is_hub: bool = False
 
-    def read(self, prompt_column: str | None = None) -> Iterator[Instruction]:
+    def read(self, columns: Columns = GUESSED) -> Iterator[Instruction]:
         """Read the instructions of all files, in order."""
         for path in self.files:
-            yield from read_instructions(path, prompt_column, self.name.partition("@")[0] if self.is_hub else None)
+            yield from read_instructions(path, columns, self.name.partition("@")[0] if self.is_hub else None)
 
     def sha256(self) -> str:
         """Return the checksum of all files, one after another."""
