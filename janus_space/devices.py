@@ -8,12 +8,11 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+
+from trainer.main_memory import main_memory
 
 _SMI_TIMEOUT_SECONDS = 3.0
 _MIB_PER_GIB = 1024
-_MEMINFO = Path("/proc/meminfo")
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ class Machine:
 
 def machine(labels: Mapping[int, str] | None = None) -> Machine:
     """Look at the machine now; `labels` names our own processes by pid."""
-    total_bytes, free_bytes = ram_bytes()
-    return Machine(total_bytes / 2**30, free_bytes / 2**30, gpus(labels or {}))
+    memory = main_memory()
+    return Machine(memory.total_bytes / 2**30, memory.free_bytes / 2**30, gpus(labels or {}))
 
 
 def gpus(labels: Mapping[int, str]) -> tuple[Gpu, ...]:
@@ -119,22 +118,3 @@ def _abandon(process: subprocess.Popen[bytes]) -> None:
         process.wait(0.5)
     if process.stdout is not None:
         process.stdout.close()
-
-
-def ram_bytes(meminfo: Path = _MEMINFO, cgroup: Path = _CGROUP) -> tuple[int, int]:
-    """Return how much memory there is, and how much is free; a container's own limit counts, not its host's memory."""
-    try:
-        fields = dict(line.split(":", 1) for line in meminfo.read_text("ascii").splitlines())
-        total, free = (int(fields[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
-    except (OSError, ValueError, KeyError):
-        # No Linux: what is free is not told without another library.
-        total = free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        limit = int((cgroup / "memory.max").read_text("ascii"))  # "max" where there is no limit
-        used = int((cgroup / "memory.current").read_text("ascii"))
-        stat = dict(line.split() for line in (cgroup / "memory.stat").read_text("ascii").splitlines())
-        # Pages of files that can be dropped at any time count as used there.
-        free_in_container = limit - used + int(stat["inactive_file"])
-    except (OSError, ValueError, KeyError):
-        return total, free
-    return min(total, limit), max(0, min(free, free_in_container))

@@ -16,8 +16,6 @@ from trainer.errors import TrainerError
 from trainer.job_folder import JobFolder, failure
 from trainer.quiet import quieten
 
-_TOLERANCE = 1e-3  # as trainer/roundtrip.py holds 32-bit weights to, where the run has stored none
-
 
 def main(argv: list[str]) -> int:
     """Do the job; what became of it stands in its folder, and what it made in the run's."""
@@ -51,23 +49,21 @@ def _merge(request: MergeRequest, folder: JobFolder) -> dict[str, Any]:
 
 
 def _proof(run: Path, merged: Path, device: str, folder: JobFolder) -> dict[str, Any]:
-    from trainer.model import load_base
-    from trainer.model_spec import ModelSpec
-    from trainer.scoring import mean_logprobs, question
+    """Ask the merged model what the run's own was asked before it was saved, of whichever kind it is."""
+    from trainer.config import TrainConfig
+    from trainer.roundtrip import as_whole, prove, remembered
 
     told = read_json(run / "roundtrip.json") or {}
-    stored = told.get("stored", [])
     size = sum(file.stat().st_size for file in merged.glob("*.safetensors"))
-    if not stored:
-        return {"gib": round(size / 2**30, 3), "prompts": 0}
-    loaded = load_base(ModelSpec("path", str(merged)), Home.at(None).models, device, folder.log)
-    asked = [question(loaded.tokenizer, one["messages"], one["answer"]) for one in stored]
-    now = mean_logprobs(loaded.model, asked)
-    difference = max(abs(one["score"] - score) for one, score in zip(stored, now, strict=True))
-    tolerance = float(told.get("tolerance", _TOLERANCE))
+    gib = round(size / 2**30, 3)
+    if not told.get("stored"):
+        return {"gib": gib, "prompts": 0}
+    config = as_whole(TrainConfig(**(read_json(run / "request.json") or {}))).model_copy(update={"device": device})
+    found = prove(remembered(told["stored"], merged), merged, config, Home.at(None).models, folder.log)
+    difference, tolerance = found["loaded_difference"], float(told.get("tolerance", found["tolerance"]))
     return {
-        "gib": round(size / 2**30, 3),
-        "prompts": len(stored),
+        "gib": gib,
+        "prompts": found["prompts"],
         "difference": difference,
         "tolerance": tolerance,
         "is_same": difference <= tolerance,

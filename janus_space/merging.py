@@ -1,6 +1,7 @@
 """A finished run's adapter and its base made one model, in `merged/` of the run's folder: a job of its own.
 
-`job:NAME` goes on to mean base and adapter; the merged weights are for where adapters are not understood.
+`job:NAME` goes on to mean base and adapter; the merged weights are for where adapters are not understood. Those of a
+reward model have a score head, and are read by AutoModelForSequenceClassification.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from janus_space.errors import JobRefused
 from janus_space.job import Job, read_json
 from janus_space.jobs import Jobs
-from janus_space.training import MERGED, asked_of, devices_of, model_of
+from janus_space.training import MERGED, asked_of, devices_of, result_of
 
 VERB = "merge"
 PROOF = "merged.json"
@@ -43,10 +44,10 @@ def start_merge(jobs: Jobs, run: Job) -> Job:
     """Start the merge of a run, find it at work, or find it done.
 
     Raises:
-        UnknownModel: the run has made no model that writes answers
+        UnknownModel: the run has made nothing yet
         JobRefused: there is nothing to merge
     """
-    spec = model_of(run)
+    spec = result_of(run)
     if spec.adapter is None:
         raise JobRefused(f"{run.id} trained all weights: {spec.name} is a model of its own already.")
     devices = [one for one in devices_of(asked_of(run)) if one != "cpu"][:1]

@@ -78,6 +78,8 @@ class Rental(BaseModel):
     """How many machines there have been: a run that was stopped goes on where the one before has handed back."""
     machine: str | None = None
     """The Hub's number of the machine, once it is started."""
+    goes_on_from: str | None = None
+    """The folder of another run in the repository, whose checkpoints this one begins with."""
 
     @property
     def owner(self) -> str:
@@ -108,8 +110,9 @@ def start_remote(
     hours: float | None = None,
     accepts_price: bool = False,
     folder: Path | None = None,
+    goes_on_from: Rental | None = None,
 ) -> Job:
-    """Rent a machine for a run, or attach to the one that is at it.
+    """Rent a machine for a run, or attach to the one that is at it; a new run may go on from another one's checkpoints.
 
     Raises:
         PriceNotAccepted: it costs money, and nobody has agreed yet; the sentence says how much
@@ -134,6 +137,9 @@ def start_remote(
     if not accepts_price:
         raise PriceNotAccepted(offered.sentence)
     rental = _agreed(api, offered, rental_of(job) if job.is_remote else None)
+    if goes_on_from is not None:
+        known = {"repository": goes_on_from.repository, "goes_on_from": goes_on_from.name}
+        rental = rental.model_copy(update=known)
     job = jobs.create(VERB, job.request or asked, folder)
     write_json(folder / ASKED, asked)
     write_json(folder / REMOTE, rental.model_dump())
@@ -180,6 +186,26 @@ def stage(api: HfApi, config: TrainConfig, rental: Rental) -> None:
             folder_path=folder,
             path_in_repo=f"{rental.name}/in",
             commit_message="A run is asked for",
+        )
+    if rental.goes_on_from is not None and rental.attempt == 1:
+        _hand_on(api, rental, rental.goes_on_from)
+
+
+def _hand_on(api: HfApi, rental: Rental, before: str) -> None:
+    """Copy another run's checkpoints and events on the Hub, where large files are copied without travelling."""
+    from huggingface_hub import CommitOperationCopy
+
+    files = api.list_repo_files(rental.repository, repo_type="dataset")
+    kept = (f"{before}/out/checkpoints/", f"{before}/out/events.jsonl")
+    copies = [
+        CommitOperationCopy(file, rental.name + file.removeprefix(before)) for file in files if file.startswith(kept)
+    ]
+    if copies:
+        api.create_commit(
+            rental.repository,
+            copies,
+            repo_type="dataset",
+            commit_message="A run goes on from another one's checkpoints",
         )
 
 

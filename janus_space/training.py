@@ -101,10 +101,11 @@ def resolved(values: Mapping[str, Any], jobs: Jobs) -> dict[str, Any]:
         return dict(values)
     job = jobs.find(f"{VERB}/{model.removeprefix('job:')}")
     given = {**preset_values(values.get("preset")), **values}
-    if given.get("tuning") == "qlora" and (job.folder / MERGED).is_dir():
-        return {**values, "model": f"path:{job.folder / MERGED}"}
     is_second_stage = given.get("method") == "reward" and job.request.get("method") == "reward"
-    return {**values, "model": str(result_of(job) if is_second_stage else model_of(job))}
+    found = result_of(job) if is_second_stage else model_of(job)
+    if given.get("tuning") == "qlora" and (job.folder / MERGED).is_dir():
+        found = ModelSpec("path", str(job.folder / MERGED))
+    return {**values, "model": str(found)}
 
 
 def look(config: TrainConfig) -> Dataset | None:
@@ -188,16 +189,21 @@ def result_of(job: Job) -> ModelSpec:
 
 def trained(jobs: Jobs) -> list[Job]:
     """List the finished jobs whose models answer, newest first."""
-    return [job for job in _with_result(jobs) if job.request.get("method") != "reward"]
+    return [job for job in jobs.list(VERB) if _has_result(job) and not is_reward_model(job)]
 
 
 def reward_models(jobs: Jobs) -> list[Job]:
     """List the finished jobs whose models score answers, newest first."""
-    return [job for job in _with_result(jobs) if job.request.get("method") == "reward"]
+    return [job for job in jobs.list(VERB) if is_reward_model(job)]
 
 
-def _with_result(jobs: Jobs) -> list[Job]:
-    return [job for job in jobs.list(VERB) if job.status == "finished" and "result" in (job.end or {})]
+def is_reward_model(job: Job) -> bool:
+    """Tell whether a job has ended with a model that scores answers."""
+    return _has_result(job) and job.request.get("method") == "reward"
+
+
+def _has_result(job: Job) -> bool:
+    return job.status == "finished" and "result" in (job.end or {})
 
 
 def at_work(jobs: Jobs) -> dict[str, Job]:

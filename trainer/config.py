@@ -64,6 +64,9 @@ class LoraOptions(BaseModel):
     lora_alpha: float = Field(32.0, gt=0, description="Strength of the adapter; its scale is lora_alpha / r")
     lora_dropout: float = Field(0.0, ge=0.0, lt=1.0, description="Share of the adapter's inputs dropped in training")
     target_modules: str | tuple[str, ...] = Field("all-linear", description="Layers that get an adapter")
+    adapter_dtype: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Numbers of the saved adapter; bfloat16 halves its file, and rounds what was trained"
+    )
 
     @field_validator("target_modules")
     @classmethod
@@ -81,6 +84,9 @@ class MethodOptions(BaseModel):
         "sigmoid", description="Loss of dpo"
     )
     label_smoothing: float = Field(0.0, ge=0.0, lt=0.5, description="dpo: share of pairs assumed to be the wrong way")
+    sft_weight: float = Field(
+        0.0, ge=0.0, le=100.0, description="dpo: how much the chosen answers are also learned as such; 0 for not at all"
+    )
     center_rewards_coefficient: float | None = Field(None, gt=0, description="reward: pull rewards towards zero")
 
 
@@ -189,6 +195,8 @@ class TrainConfig(DataOptions, LoraOptions, MethodOptions, OptimOptions, SpeedOp
             )
         if self.method == "orpo" and self.loss_type != "sigmoid":
             raise ValueError("loss_type is an option of dpo: leave it out for orpo")
+        if self.method != "dpo" and self.sft_weight:
+            raise ValueError(f"sft_weight is an option of dpo: leave it out for {self.method}")
         return self
 
     @classmethod

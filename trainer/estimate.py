@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 from trainer.config import TrainConfig
 from trainer.errors import BadConfig, TrainingFailed
 from trainer.job_folder import JobFolder
+from trainer.main_memory import main_memory
 
 DRY_STEPS = 3
 _SAFE_SHARE = 0.95  # of the memory: what lies beside the run needs some too
@@ -64,12 +64,12 @@ def estimate(config: TrainConfig, models_dir: Path, memory_gib: float | None = N
 
 
 def device_memory_gib(config: TrainConfig) -> float:
-    """Return the memory of the device that a settled config names."""
+    """Return the memory of the device that a settled config names, as far as this process may use it."""
     import torch
 
     if str(config.device).startswith("cuda"):
         return float(torch.cuda.mem_get_info(config.device)[1] / 2**30)
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return main_memory().total_bytes / 2**30
 
 
 def _cures(config: TrainConfig) -> Iterator[dict[str, Any]]:

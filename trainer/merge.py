@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
+from trainer.adapter import is_reward_adapter, with_adapter
 from trainer.errors import ModelNotFound, ModelRefused
 from trainer.model import ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_folder, load_base
 from trainer.model_spec import ModelSpec
 from trainer.storage import writing_to
+from trainer.trainable import with_padding, with_score_head
 
 _LORA_A, _LORA_B = ".lora_A.weight", ".lora_B.weight"
 
 
 def merge(model: str, out: Path, models_dir: Path, say: Callable[[str], None], device: str = "cpu") -> Path:
     """Write the weights that a spec with an adapter stands for as a model of its own, with its tokenizer.
+
+    A reward model's adapter becomes a model with a score head, for AutoModelForSequenceClassification.
 
     Raises:
         ModelError: it cannot be loaded or written
@@ -29,11 +32,14 @@ def merge(model: str, out: Path, models_dir: Path, say: Callable[[str], None], d
     if spec.adapter is None:
         raise ModelNotFound(f"{model} has no adapter to merge: write BASE+ADAPTER.")
     adapter = adapter_folder(spec.adapter, say)
-    loaded = load_base(spec, models_dir, device, say)
-    merged = PeftModel.from_pretrained(loaded.model, adapter).merge_and_unload()
+    scores = is_reward_adapter(adapter)
+    loaded = load_base(spec, models_dir, device, say, may_score=scores)
+    tokenizer = with_padding(loaded.tokenizer) if scores else loaded.tokenizer
+    model = with_score_head(loaded.model, tokenizer) if scores else loaded.model
+    merged = with_adapter(model, adapter).merge_and_unload()
     with writing_to(out, "--out"):
         merged.save_pretrained(out)
-        loaded.tokenizer.save_pretrained(out)
+        tokenizer.save_pretrained(out)
     return out
 
 

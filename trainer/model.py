@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from transformers import (
     AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
     AutoTokenizer,
     BitsAndBytesConfig,
     PreTrainedModel,
@@ -29,6 +30,8 @@ from trainer.model_spec import ModelSpec, is_folder_name, local_folder, parse_re
 TOKENIZER_FILES = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.jinja")
 CONFIG_PATTERNS = ["config.json", "generation_config.json", *TOKENIZER_FILES]
 WEIGHT_PATTERNS = ["model*.safetensors", "model.safetensors.index.json"]
+SCORES = "ForSequenceClassification"
+"""How transformers' names of models end that have a score head instead of a vocabulary: reward models saved whole."""
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
@@ -66,10 +69,12 @@ def load_base(
     say: Callable[[str], None],
     attn_implementation: str | None = None,
     quantization_config: BitsAndBytesConfig | None = None,
+    may_score: bool = False,
 ) -> LoadedModel:
     """Load the weights and tokenizer that `spec` names, without its adapter, ready to answer.
 
     fp32 on a CPU (bfloat16 is slower on most, and fp32 is the reference), bfloat16 on a GPU; fewer bits on request.
+    One that scores instead of answering is refused unless `may_score`.
 
     Raises:
         ModelNotFound, ModelRefused, ModelCorrupt, ModelTooLarge, StorageFailed
@@ -79,7 +84,8 @@ def load_base(
     tokenizer = _load_tokenizer(folder, spec)
     if not tokenizer.chat_template and spec.adapter is None:
         say(f"{spec.base} has no chat template, so it cannot be asked as a chat")
-    model = _load_weights(folder, spec, device, attn_implementation, quantization_config)
+    model_class = _model_class(folder, spec, may_score)
+    model = _load_weights(model_class, folder, spec, device, attn_implementation, quantization_config)
     model.config._name_or_path = folder_or_repo  # else peft and cards record the folder of this machine's cache
     return LoadedModel(model, tokenizer, folder_or_repo, commit, folder)
 
@@ -186,7 +192,17 @@ def _load_tokenizer(folder: Path, spec: ModelSpec) -> PreTrainedTokenizerBase:
         ) from error
 
 
+def _model_class(folder: Path, spec: ModelSpec, may_score: bool) -> Any:
+    named = read_config(folder / "config.json").get("architectures")
+    if not str(named[0] if isinstance(named, list) and named else "").endswith(SCORES):
+        return AutoModelForCausalLM
+    if not may_score:
+        raise ModelRefused(f"{spec.base} is a reward model, which scores answers and writes none: choose another.")
+    return AutoModelForSequenceClassification
+
+
 def _load_weights(
+    model_class: Any,
     folder: Path,
     spec: ModelSpec,
     device: str,
@@ -200,7 +216,7 @@ def _load_weights(
         )
     on_gpu = device.startswith("cuda")
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        model, report = model_class.from_pretrained(
             folder,
             dtype=torch.bfloat16 if on_gpu else torch.float32,
             # straight to the GPU, not through the main memory; bitsandbytes asks for a map even on a CPU

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from peft import PeftModel
 from transformers import AutoTokenizer
 
+from trainer.adapter import with_adapter
 from trainer.config import TrainConfig
 from trainer.data import TrainingRow
 from trainer.model import ADAPTER_CONFIG
@@ -52,7 +52,7 @@ def prove(trained: Trained, result: Path, config: TrainConfig, models_dir: Path,
         for row, score in zip(trained.rows, trained.scores, strict=True)
     ]
     if config.tuning != "full":
-        model = PeftModel.from_pretrained(model, result).eval()
+        model = with_adapter(model, result)
     told["loaded_difference"] = _difference(trained, _scores(model, tokenizer, trained.rows, config))
     judged = [told["loaded_difference"]]
     if config.tuning == "lora":
@@ -74,7 +74,7 @@ def loaded_again(config: TrainConfig, result: Path, models_dir: Path, say: Say) 
     tokenizer = AutoTokenizer.from_pretrained(result, local_files_only=True)
     if not (result / ADAPTER_CONFIG).exists():
         return base_for(as_whole(config), models_dir, say, result), tokenizer
-    return PeftModel.from_pretrained(base_for(config, models_dir, say), result).eval(), tokenizer
+    return with_adapter(base_for(config, models_dir, say), result), tokenizer
 
 
 def as_whole(config: TrainConfig) -> TrainConfig:

@@ -6,18 +6,34 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import torch
+from safetensors.torch import load_file, save_file
 from transformers import Trainer
 
 from trainer.config import TrainConfig
 from trainer.merge import stacked
-from trainer.model import ADAPTER_CONFIG
+from trainer.model import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from trainer.model_spec import ModelSpec
 from trainer.trainable import Trainable
 
 REQUEST = "train_request.json"
 # peft and the trainer write these with the paths of this machine in them.
 _NOT_PART_OF_IT = ("README.md", "training_args.bin")
+
+
+def round_adapter(model: Any, config: TrainConfig) -> None:
+    """Give a trained adapter the numbers that its file will hold, so that both say the same."""
+    if config.adapter_dtype == "float32":
+        return
+    for name, weights in model.named_parameters():
+        if _is_adapter(name):
+            weights.data.copy_(weights.data.to(torch.bfloat16))
+
+
+def _is_adapter(name: str) -> bool:
+    return ".lora_" in name  # a reward model's head is saved beside it, as exact as it was trained
 
 
 def save_result(trainer: Trainer, trainable: Trainable, config: TrainConfig, folder: Path) -> None:
@@ -38,10 +54,19 @@ def save_result(trainer: Trainer, trainable: Trainable, config: TrainConfig, fol
     if (unfinished / ADAPTER_CONFIG).exists():
         if trainable.merged is not None:
             stacked(trainable.merged, unfinished)
+        _halve(unfinished / ADAPTER_WEIGHTS, config)
         _name_base(unfinished / ADAPTER_CONFIG, trainable)
     (unfinished / REQUEST).write_text(_request_for_others(config, trainable).model_dump_json(indent=2) + "\n", "utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
+
+
+def _halve(file: Path, config: TrainConfig) -> None:
+    if config.adapter_dtype == "float32":
+        return
+    held = load_file(file)
+    rounded = {name: found.to(torch.bfloat16) if _is_adapter(name) else found for name, found in held.items()}
+    save_file(rounded, file, metadata={"format": "pt"})
 
 
 def _name_base(file: Path, trainable: Trainable) -> None:

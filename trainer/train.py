@@ -17,6 +17,7 @@ from trainer.errors import BadDataset
 from trainer.events import JobEvents
 from trainer.job_folder import JobFolder
 from trainer.memory import memory_in_words
+from trainer.recipes.arguments import Given
 from trainer.recipes.dpo import dpo
 from trainer.recipes.orpo import orpo
 from trainer.recipes.reward import reward
@@ -25,7 +26,7 @@ from trainer.rehearsal import longest_steps
 from trainer.render import RenderedRows, rendered
 from trainer.reward_check import check_reward
 from trainer.roundtrip import prove, remember
-from trainer.saved import save_result
+from trainer.saved import round_adapter, save_result
 from trainer.storage import writing_to
 from trainer.system_options import arranged, hold_out
 from trainer.trainable import Trainable, load_trainable
@@ -87,6 +88,7 @@ def _finish(
     """Save the result, and prove that it says elsewhere what it said here."""
     result = folder.model if config.tuning == "full" else folder.adapter
     model = trainer.accelerator.unwrap_model(trainer.model)
+    round_adapter(model, config)
     is_provable = config.strategy == "ddp" and trainer.is_world_process_zero()  # elsewhere no process has all weights
     proof = remember(model, trainable.tokenizer, rows, config) if is_provable else None
     save_result(trainer, trainable, config, result)
@@ -105,15 +107,9 @@ def _finish(
 def _trainer(
     config: TrainConfig, trainable: Trainable, rows: RenderedRows, folder: JobFolder, callbacks: list[TrainerCallback]
 ) -> Trainer:
-    trainer = _RECIPES[config.method](
-        config,
-        trainable.model,
-        trainable.tokenizer,
-        rows.columns(),
-        str(folder.checkpoints),
-        callbacks,
-        trainable.peft_config,
-    )
+    parts = trainable.model, trainable.tokenizer, rows.columns()
+    given = Given(*parts, str(folder.checkpoints), callbacks, trainable.peft_config)
+    trainer = _RECIPES[config.method](config, given)
     trainer.remove_callback(PrinterCallback)  # standard output belongs to --json
     if config.tuning == "qlora":
         # TRL keeps an adapter over 4-bit weights in bfloat16, in which small steps are lost.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from peft import LoraConfig, PeftModel, TaskType, prepare_model_for_kbit_training
+from peft import LoraConfig, TaskType, prepare_model_for_kbit_training
 from transformers import (
     AutoModelForSequenceClassification,
     BitsAndBytesConfig,
@@ -17,10 +17,10 @@ from transformers import (
     set_seed,
 )
 
+from trainer.adapter import is_reward_adapter, with_adapter
 from trainer.config import TrainConfig
 from trainer.errors import BadConfig
-from trainer.foreign_code import read_config
-from trainer.model import ADAPTER_CONFIG, adapter_folder, load_base
+from trainer.model import SCORES, adapter_folder, load_base
 from trainer.model_spec import ModelSpec
 from trainer.switches import FLASH
 
@@ -48,27 +48,26 @@ def load_trainable(config: TrainConfig, models_dir: Path, say: Say) -> Trainable
         ModelError, BadConfig
     """
     spec = ModelSpec.parse(config.model)
-    loaded = load_base(spec, models_dir, str(config.device), say, quantization_config=_bits(config))
-    model, tokenizer = loaded.model, loaded.tokenizer
+    scores = config.method == "reward"
+    loaded = load_base(spec, models_dir, str(config.device), say, quantization_config=_bits(config), may_score=scores)
+    model, tokenizer = loaded.model, with_padding(loaded.tokenizer)
     if config.attn_implementation == FLASH:
         model.set_attn_implementation(FLASH)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
     adapter = None if spec.adapter is None else adapter_folder(spec.adapter, say)
-    is_reward_adapter = adapter is not None and read_config(adapter / ADAPTER_CONFIG).get("task_type") == "SEQ_CLS"
-    if is_reward_adapter and config.method != "reward":
+    goes_on_scoring = adapter is not None and is_reward_adapter(adapter)
+    if goes_on_scoring and not scores:
         raise BadConfig(f"model: {spec.adapter} is a reward model's adapter, which {config.method} cannot start from.")
     set_seed(config.seed)  # the head and the adapter begin at random
-    if adapter is not None and not is_reward_adapter:
+    if adapter is not None and not goes_on_scoring:
         say(f"Merging the adapter {spec.adapter} into the weights")
-        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    if config.method == "reward":
-        model = _with_score_head(model, tokenizer)
+        model = with_adapter(model, adapter).merge_and_unload()
+    if scores:
+        model = with_score_head(model, tokenizer)
     # peft looks there for the base's configuration at every checkpoint; of a name on the Hub, it would ask the Hub.
     model.config._name_or_path = str(loaded.folder)
     name = base_name(spec, loaded.folder_or_repo)
-    if is_reward_adapter:
-        model = PeftModel.from_pretrained(model, adapter, is_trainable=True)
+    if adapter is not None and goes_on_scoring:
+        model = with_adapter(model, adapter, is_trainable=True)
         model.peft_config["default"].base_model_name_or_path = str(loaded.folder)
         return Trainable(model, tokenizer, None, name, loaded.revision, None)
     if config.tuning == "qlora":
@@ -79,22 +78,22 @@ def load_trainable(config: TrainConfig, models_dir: Path, say: Say) -> Trainable
 
 def base_for(config: TrainConfig, models_dir: Path, say: Say, weights: Path | None = None) -> Any:
     """Load the base again as it was trained on, without any adapter; or the weights that a full run has saved."""
-    if config.method == "reward" and weights is not None:
-        return AutoModelForSequenceClassification.from_pretrained(
-            weights, dtype=torch.bfloat16 if config.bf16 else torch.float32, local_files_only=True
-        ).eval()
-    spec = replace(ModelSpec.parse(config.model), adapter=None)
-    if weights is not None:
-        spec = ModelSpec("path", str(weights))
-    loaded = load_base(spec, models_dir, str(config.device), say, quantization_config=_bits(config))
-    if config.method == "reward":
-        return _with_score_head(loaded.model, loaded.tokenizer)
-    return loaded.model
+    spec = replace(ModelSpec.parse(config.model), adapter=None) if weights is None else ModelSpec("path", str(weights))
+    scores = config.method == "reward"
+    loaded = load_base(spec, models_dir, str(config.device), say, quantization_config=_bits(config), may_score=scores)
+    return with_score_head(loaded.model, with_padding(loaded.tokenizer)) if scores else loaded.model
 
 
 def base_name(spec: ModelSpec, folder_or_repo: str) -> str:
     """Name a base so that it means something elsewhere: the Hub's id, or of a local model the folder's own name."""
     return Path(folder_or_repo).resolve().name if spec.kind == "path" else folder_or_repo
+
+
+def with_padding(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """Let the end token stand for padding where a model has no token for that."""
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
 
 
 def _bits(config: TrainConfig) -> BitsAndBytesConfig | None:
@@ -119,8 +118,13 @@ def _lora(config: TrainConfig) -> LoraConfig:
     )
 
 
-def _with_score_head(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
-    """Put one number a text where the vocabulary was: read at the last token, no bias, as OpenRLHF's reward models."""
+def with_score_head(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    """Put one number a text where the vocabulary was: read at the last token, no bias, as OpenRLHF's reward models.
+
+    A model that scores already keeps its head.
+    """
+    if type(model).__name__.endswith(SCORES):
+        return model
     model.config.num_labels = 1
     model.config.pad_token_id = tokenizer.pad_token_id
     with torch.device("meta"):  # only the frame: the weights are those of the language model

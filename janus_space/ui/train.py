@@ -18,6 +18,7 @@ from janus_space.ui.events import listen
 from janus_space.ui.form import Form
 from janus_space.ui.house import House
 from janus_space.ui.job_panel import JobPanel, Updates, build_job_panel
+from janus_space.ui.take_over import take_over
 from janus_space.ui.train_after import AfterView
 from janus_space.ui.train_before import devices_html, wire_before
 from janus_space.ui.train_form import (
@@ -40,7 +41,6 @@ INTRO = """
 resumed, and what it has made answers in a column of Compare.</p>
 """
 HOSTED = "On this hosted Space nobody starts long work: run Janus Space on your own machine, where this tab trains."
-OPEN_TRAIN_JS = "() => document.getElementById('train-tab-button').click()"
 _ROWS_SHOWN = 2
 
 
@@ -88,7 +88,7 @@ def build(tab: gr.Tab, house: House, compared: CompareView, augmented: AugmentVi
     train_after.wire_after(parts.after, panel, outputs)
     train_runs.wire_runs(runs, jobs, opening, panel_view.timer)
     _wire_try(parts.after.try_it, panel_view.chosen, jobs, compared)
-    _wire_use(form, house, augmented)
+    _wire_use(tab, form, house, jobs, augmented)
 
 
 class _Shown(NamedTuple):
@@ -181,12 +181,8 @@ def beside_its_base(form: Form, job: Job) -> Form:
     )
 
 
-def _wire_use(form: TrainFormView, house: House, augmented: AugmentView) -> None:
-    """Take over what the Augment tab shows."""
+def _wire_use(tab: gr.Tab, form: TrainFormView, house: House, jobs: Jobs, augmented: AugmentView) -> None:
+    def learn_from(dataset: Path) -> Updates:
+        return {form.dataset: gr.update(choices=dataset_choices(house), value=str(dataset))}
 
-    def use(name: str) -> Updates:
-        folder = Jobs(house.models.home).find(f"augment/{name}").folder / "dataset"
-        return {form.dataset: gr.update(choices=dataset_choices(house), value=str(folder))}
-
-    used = listen(augmented.use.click, f"{VERB}_use", use, [augmented.chosen], [form.dataset])
-    listen(used.success, f"{VERB}_use_go", None, js=OPEN_TRAIN_JS)
+    take_over(augmented.train, VERB, tab, jobs, learn_from, [form.dataset])

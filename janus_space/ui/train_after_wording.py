@@ -45,7 +45,7 @@ def rewards(events: Events) -> str:
     return job_wording.facts(pairs)
 
 
-def merged(job: Job, status: Status, found: Mapping[str, Any], folder: str) -> str:
+def merged(job: Job, status: Status, found: Mapping[str, Any], folder: str, method: str) -> str:
     """Say how the merge of a run stands, and hold what came of it to the run's own model."""
     if status != "finished":
         reason = (job.end or {}).get("reason")
@@ -58,10 +58,14 @@ def merged(job: Job, status: Status, found: Mapping[str, Any], folder: str) -> s
         told = f"Merged: {size} in {folder}. It was not compared with the run's own model, which kept no prompts."
         return _line(told, is_good=True)
     is_same = bool(found.get("is_same"))
-    agree = "are as likely to it as to the run's own model" if is_same else "are not as likely to it as they were"
+    if method == "reward":
+        agree, unit = f"{'get' if is_same else 'do not get'} from it what the run's own model gave them", "in reward"
+    else:
+        agree = "are as likely to it as to the run's own model" if is_same else "are not as likely to it as they were"
+        unit = "nats a token"
     sentence = (
         f"Merged: {size} in {folder}. {found['prompts']} stored answers {agree}: at most"
-        f" {found.get('difference', 0.0):.1g} nats a token apart (allowed: {found.get('tolerance', 0.0):g})."
+        f" {found.get('difference', 0.0):.1g} {unit} apart (allowed: {found.get('tolerance', 0.0):g})."
     )
     return _line(sentence, is_good=is_same)
 

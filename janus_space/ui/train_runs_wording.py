@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from janus_space.curves import Line, curves, points
 from janus_space.job import Job
 from janus_space.run_table import differences
 from janus_space.ui import job_wording
-from janus_space.ui.curves import Line, curves
-from janus_space.ui.train_wording import points
 
 _STYLES = ("run-a", "run-b", "run-c", "run-d")
 MOST_RUNS = len(_STYLES)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
 from typing import Any
 
+from janus_space.curves import Line, curves, number, points
 from janus_space.job import Job, Status
 from janus_space.ui import job_wording, train_after_wording
-from janus_space.ui.curves import Line, Point, curves
 from trainer.data import Dataset
 from trainer.xray import Xray, XrayText, XrayToken
 
@@ -53,19 +52,19 @@ def _facts(steps: Events, done: int, total: int, *, is_running: bool) -> Iterabl
     if not steps:
         return
     last = steps[-1]
-    yield "Loss", f"{_number(last.get('loss')):.4f}"
-    recent = [_number(step.get("seconds")) for step in steps[-20:]]
+    yield "Loss", f"{number(last.get('loss')):.4f}"
+    recent = [number(step.get("seconds")) for step in steps[-20:]]
     seconds = sum(recent) / len(recent)
     if is_running and total > done:
         yield "To go", f"about {job_wording.duration(seconds * (total - done))}"
     if "tokens_per_s" in last:
-        yield "Speed", f"{_number(last['tokens_per_s']):,.0f} tokens a second"
+        yield "Speed", f"{number(last['tokens_per_s']):,.0f} tokens a second"
     if "rewards/accuracies" in last:
-        yield "Chosen preferred", f"{_number(last['rewards/accuracies']):.0%}"
+        yield "Chosen preferred", f"{number(last['rewards/accuracies']):.0%}"
     if "learning_rate" in last:
-        yield "Learning rate", f"{_number(last['learning_rate']):.1e}"
+        yield "Learning rate", f"{number(last['learning_rate']):.1e}"
     if "memory_gib" in last:
-        yield "Memory", f"{_number(last['memory_gib']):.1f} GiB at most"
+        yield "Memory", f"{number(last['memory_gib']):.1f} GiB at most"
 
 
 def _steerability(events: Events, total: int) -> str:
@@ -92,22 +91,6 @@ def _samples(events: Events) -> str:
         for one in told.get("samples", ())
     )
     return f"<p class='hint'>Answers at step {told.get('step')}</p><ul class='samples'>{rows}</ul>"
-
-
-def points(events: Events, name: str) -> Iterable[Point]:
-    """Read one figure of events as points of a curve; what is no number is left out."""
-    for event in events:
-        value = event.get(name)
-        parts = [_number(part) for part in (value if isinstance(value, list) else [value])]
-        if all(map(math.isfinite, parts)):
-            yield Point(float(event["step"]), *parts[:3])
-
-
-def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan
 
 
 def found(dataset: Dataset) -> str:

@@ -1,8 +1,11 @@
-"""What tests of long work share: instructions, a teacher that takes its time, and patience."""
+"""What tests of long work share: the command line, instructions, a teacher that takes its time, and patience."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +20,7 @@ from janus_space.job import Job
 from tests.endpoint import Asked, Endpoint, endpoint, says
 from tests.teacher import ScriptedTeacher, answer
 
+ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
 
 
@@ -38,6 +42,26 @@ def slow_teacher(seconds: float = 0.05) -> Iterator[tuple[SlowTeacher, Endpoint]
     teacher = SlowTeacher(seconds)
     with endpoint(teacher) as served:
         yield teacher, served
+
+
+def janus(*arguments: object, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Call the command line as a person does, from any folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "janus_space", *map(str, arguments)],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def row(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Read the only row that a command with --json has printed."""
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)
+    assert isinstance(found, dict)
+    return found
 
 
 def instructions(folder: Path, count: int = 8) -> Path:

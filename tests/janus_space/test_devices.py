@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from janus_space import devices
-from janus_space.devices import Gpu, gpus, machine, ram_bytes
+from janus_space.devices import Gpu, gpus, machine
 
 TWO_GPUS = """\
 GPU-aaaa, 0, NVIDIA H200, 143771, 143000, 0
@@ -98,21 +98,3 @@ def test_a_hanging_tool_is_given_up_with_its_children(
 def test_memory_is_that_of_this_machine() -> None:
     here = machine()
     assert 0 < here.ram_free_gib <= here.ram_total_gib < 100_000
-
-
-def test_a_container_has_what_its_limit_leaves(tmp_path: Path) -> None:
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal:       65536 kB\nMemFree:  1 kB\nMemAvailable:   32768 kB\n")
-    assert ram_bytes(meminfo, tmp_path) == (65536 * 1024, 32768 * 1024)
-
-    for name, text in {"max": "16777216", "current": "12582912", "stat": "anon 1\ninactive_file 4194304\n"}.items():
-        (tmp_path / f"memory.{name}").write_text(text)
-    assert ram_bytes(meminfo, tmp_path) == (16777216, 16777216 - 12582912 + 4194304)
-
-    (tmp_path / "memory.max").write_text("max\n")
-    assert ram_bytes(meminfo, tmp_path) == (65536 * 1024, 32768 * 1024)
-
-
-def test_without_meminfo_the_total_is_known(tmp_path: Path) -> None:
-    total, free = ram_bytes(tmp_path / "none", tmp_path)
-    assert total == free > 0

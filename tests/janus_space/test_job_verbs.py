@@ -3,37 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from janus_space.home import Home
 from janus_space.jobs import Jobs
-from tests.janus_space.job_doubles import ended, instructions, slow_teacher, wait_until
-
-ROOT = Path(__file__).parents[2]
-
-
-def janus(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "janus_space", *map(str, arguments)],
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-def row(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    assert done.returncode == 0, done.stderr
-    (found,) = json.loads(done.stdout)
-    assert isinstance(found, dict)
-    return found
+from tests.janus_space.job_doubles import ended, instructions, janus, row, slow_teacher, wait_until
 
 
 def test_augment_waits_tells_and_gives_one_row(tmp_path: Path) -> None:

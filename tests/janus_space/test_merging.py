@@ -14,8 +14,9 @@ from janus_space.home import Home
 from janus_space.job import Job
 from janus_space.jobs import Jobs
 from janus_space.merging import find_run, merge_of, proof_of, start_merge
-from janus_space.training import resolved
+from janus_space.training import resolved, result_of
 from tests.janus_space.job_doubles import ended
+from tests.janus_space.test_rewards import ANSWERS, ASKED, reward_run
 from tests.tiny_models import tiny_llama, tiny_lora
 from tests.trainer.sample_rows import sft_rows
 from trainer.model_spec import ModelSpec
@@ -95,17 +96,42 @@ def test_a_merge_that_breaks_off_leaves_nothing(janus_home: Path, base: Path) ->
     (run.folder / "adapter/adapter_model.safetensors").write_bytes(b"not weights")
     request = {"run": str(run.folder), "model": f"path:{base}+{run.folder}/adapter", "device": "cpu"}
     job = Jobs(Home.at(janus_home)).create("merge", request, janus_home / "jobs/merge/broken")
-    with pytest.raises(Exception, match="header"):
-        merge_worker.main([str(job.folder)])
+    assert merge_worker.main([str(job.folder)]) == 1
+    assert "adapter_model.safetensors is damaged" in (job.end or {})["reason"]
+    assert "fetch it again, or repeat the run that has made it" in (job.end or {})["reason"]
     assert not (run.folder / "merged").exists()
     assert proof_of(run) == {}
+
+
+def test_a_reward_model_is_merged_and_rates_as_it_did(janus_home: Path, base: Path) -> None:
+    jobs = Jobs(Home.at(janus_home))
+    rewards = reward_run(janus_home, base)
+    run = find_run(jobs, "judge")
+    kept = [
+        {"messages": ASKED.as_dicts(), "answer": answer, "score": score}
+        for answer, score in zip(ANSWERS, rewards, strict=True)
+    ]
+    (run.folder / "roundtrip.json").write_text(json.dumps({"tolerance": 1e-3, "stored": kept}))
+    request = {"run": str(run.folder), "model": str(result_of(run)), "device": "cpu"}
+    job = jobs.create("merge", request, janus_home / "jobs/merge/judge-merged")
+    assert merge_worker.main([str(job.folder)]) == 0, job.log()
+    assert start_merge(jobs, run).end == job.end, "it is not refused, and not merged again"
+    assert (proof_of(run)["prompts"], proof_of(run)["is_same"]) == (3, True)
+    told = json.loads((run.folder / "merged" / "config.json").read_text())
+    assert told["architectures"] == ["LlamaForSequenceClassification"]
+    further = resolved({"model": "job:judge", "method": "reward", "tuning": "qlora"}, jobs)
+    assert further["model"] == f"path:{run.folder}/merged"
+    with pytest.raises(UnknownModel, match="scores answers and writes none"):
+        resolved({"model": "job:judge", "method": "dpo", "tuning": "qlora"}, jobs)
 
 
 def test_what_has_no_adapter_is_refused(janus_home: Path, base: Path) -> None:
     jobs = Jobs(Home.at(janus_home))
     with pytest.raises(JobRefused, match="trained all weights"):
         start_merge(jobs, finished(janus_home, "full", base, tuning="full"))
-    with pytest.raises(UnknownModel, match="scores answers and writes none"):
-        start_merge(jobs, finished(janus_home, "judge", base, method="reward"))
+    unfinished = finished(janus_home, "unfinished", base)
+    (unfinished.folder / "exit.json").unlink()
+    with pytest.raises(UnknownModel, match="has no model yet"):
+        start_merge(jobs, unfinished)
     with pytest.raises(JobRefused, match="There is no job 'nothing'"):
         find_run(jobs, "nothing")

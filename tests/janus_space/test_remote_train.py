@@ -18,6 +18,7 @@ from janus_space.home import Home
 from janus_space.job import Job, read_json
 from janus_space.jobs import Jobs
 from janus_space.remote_follow import _merged
+from janus_space.retry import retry
 from janus_space.training import model_of
 from tests.hub import TOKEN, LocalHub
 from tests.janus_space.job_doubles import ended, wait_until
@@ -188,6 +189,41 @@ def test_a_stopped_run_goes_on_on_another_machine(
     assert ended(job).status == "stopped"
     assert [one.stage for one in machines.machines.values()] == ["COMPLETED", "CANCELED"]
     assert steps(out) == list(range(1, len(steps(out)) + 1))
+
+
+@pytest.mark.proof
+def test_one_without_memory_goes_on_in_smaller_pieces_on_another_machine(
+    janus: Janus,
+    rented: tuple[LocalHub, RentedMachines],
+    tmp_path: Path,
+    janus_home: Path,
+    tiny: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Told to have run out of memory where it was stopped: the second run begins with the first one's checkpoint."""
+    hub, machines = rented
+    config = written(tmp_path, tiny, max_steps=400, per_device_train_batch_size=4, save_steps=1000)
+    assert janus("train", config, "--remote", "cpu-basic", "--yes", "--hours", 1, "--detach").returncode == 0
+    jobs = Jobs(Home.at(janus_home))
+    (first,) = jobs.list()
+    wait_until(lambda: len(steps(first.folder)) > 5, 120)
+    assert janus("stop", first.name).returncode == 0
+    assert ended(first).status == "stopped"
+    done = len(steps(first.folder))
+    assert done < 400, "the machine was too fast to be stopped"
+    half = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}
+    no_memory = {"state": "failed", "kind": "OutOfMemory", "reason": "Too small.", "cure": half}
+    (first.folder / "exit.json").write_text(json.dumps(no_memory))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    for name, value in {**hub.environment(tmp_path / "hf", TOKEN), "HF_HUB_OFFLINE": "0"}.items():
+        monkeypatch.setenv(name, value)
+    second = ended(retry(jobs, first, accepts_price=True), 300)
+    assert second.status == "finished", second.log()
+    assert f"Going on from step {done}" in "\n".join(second.log(100))
+    assert steps(second.folder) == list(range(1, 401))
+    assert {name: second.request[name] for name in half} == half
+    assert (second.folder / "adapter" / "adapter_model.safetensors").exists()
+    assert len(machines.machines) == 2
 
 
 @pytest.mark.parametrize(("status", "says"), [(402, "no credit"), (403, "set HF_TOKEN")])

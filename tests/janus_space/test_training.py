@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,13 +22,11 @@ from janus_space.jobs import Jobs
 from janus_space.models import Models
 from janus_space.scorer import Scorer
 from janus_space.training import devices_of, load_config, start_train
-from tests.janus_space.job_doubles import ended, wait_until
+from tests.janus_space.job_doubles import ended, janus, row, wait_until
 from tests.tiny_models import tiny_llama
 from tests.trainer.sample_rows import dataset_folder, sft_rows, write_jsonl
 from trainer.config import TrainConfig
 from trainer.errors import BadConfig
-
-ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -39,24 +35,6 @@ pytestmark = pytest.mark.timeout(300)
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("train")
     return {"model": f"path:{tiny_llama(folder / 'llama')}", "dataset": str(dataset_folder(folder / "rows"))}
-
-
-def janus(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "janus_space", *map(str, arguments)],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-
-
-def row(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    assert done.returncode == 0, done.stderr
-    (found,) = json.loads(done.stdout)
-    assert isinstance(found, dict)
-    return found
 
 
 def written(folder: Path, **values: Any) -> Path:

@@ -111,6 +111,7 @@ def ours(folder: Path, out: str) -> StepClock:
 
     from trainer.config import TrainConfig
     from trainer.defaults import settle
+    from trainer.recipes.arguments import Given
     from trainer.recipes.sft import sft
     from trainer.trainable import load_trainable
 
@@ -134,7 +135,8 @@ def ours(folder: Path, out: str) -> StepClock:
     clock = StepClock()
     trainable = load_trainable(config, folder, lambda words: None)
     rows = columns(len(trainable.tokenizer))
-    trainer = sft(config, trainable.model, trainable.tokenizer, rows, out, [clock.callback], trainable.peft_config)
+    parts = trainable.model, trainable.tokenizer, rows
+    trainer = sft(config, Given(*parts, out, [clock.callback], trainable.peft_config))
     trainer.remove_callback(PrinterCallback)
     trainer.train()
     return clock

@@ -68,6 +68,8 @@ def test_a_preset_that_is_not_changed_is_written_by_its_name_alone() -> None:
         ("preset: janus-9b", "there is no 'janus-9b'"),
         ("device: 'cpu; rm -rf /'", "device: "),
         ("model: embedded:smollm2+./sft\ntuning: qlora", "qlora cannot start from an adapter"),
+        ("sft_weight: 0.5", "sft_weight is an option of dpo: leave it out for sft"),
+        ("method: dpo\nsft_weight: -1", "sft_weight: "),
     ],
 )
 def test_what_does_not_fit_is_named(tmp_path: Path, line: str, named: str) -> None:
@@ -100,6 +102,9 @@ def test_the_papers_numbers() -> None:
     assert (sft["learning_rate"], dpo["learning_rate"], orpo["learning_rate"]) == (5e-6, 5e-7, 5e-6)
     assert (sft["num_train_epochs"], dpo["num_train_epochs"], orpo["num_train_epochs"]) == (4, 2, 2)
     assert (sft["max_length"], dpo["max_length"], orpo["max_length"]) == (8192, 2048, 4096)
+    assert [TrainConfig.read({"dataset": "d", "model": "hf:a/b", **one}).sft_weight for one in (sft, dpo, orpo)] == [
+        0
+    ] * 3
     rows_a_step = [
         one["per_device_train_batch_size"] * one["gradient_accumulation_steps"] * one["num_processes"]
         for one in (sft, dpo, orpo, PRESETS["janus-rm-7b-stage-1"])

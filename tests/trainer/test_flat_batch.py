@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, Gemma2Config, Gemma2ForCausalLM
 
 from trainer.document_attention import NAME
@@ -30,9 +32,7 @@ def padded_loss(model: Any) -> torch.Tensor:
     for row in rows_of(with_labels(COLUMNS)):
         ids, labels = torch.tensor([row["input_ids"]]), torch.tensor([row["labels"]])
         logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits
-        total = total + torch.nn.functional.cross_entropy(
-            logits[0, :-1].float(), labels[0, 1:], ignore_index=IGNORED, reduction="sum"
-        )
+        total = total + cross_entropy(logits[0, :-1].float(), labels[0, 1:], ignore_index=IGNORED, reduction="sum")
     return total
 
 
@@ -68,6 +68,45 @@ def test_losses_and_gradients_equal_those_of_lone_conversations(
         found = gradients(model, loss)
         assert found.keys() == expected.keys()
         assert all(torch.allclose(found[one], expected[one], rtol=1e-3, atol=1e-6) for one in expected)
+
+
+def token_gradients(model: Any, loss_of: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """Return how the loss moves each token's embedding: (rows, tokens, hidden)."""
+    kept: list[torch.Tensor] = []
+    hook = model.get_input_embeddings().register_forward_hook(lambda _, __, embedded: kept.append(embedded))
+    loss = loss_of()
+    hook.remove()
+    (gradient,) = torch.autograd.grad(loss, kept)
+    return gradient
+
+
+@pytest.mark.parametrize("name", ["mistral", "gemma", "gemma2"])
+def test_every_token_of_a_packed_row_is_moved_as_in_a_padded_batch(
+    tiny: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    folder = gemma2(tmp_path) if name == "gemma2" else tiny[name]
+    model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager" if name == "gemma2" else "sdpa")
+    rows = rows_of(with_labels(COLUMNS))
+    width = max(len(row["input_ids"]) for row in rows)
+
+    def padded(column: str, filling: int) -> torch.Tensor:
+        return torch.tensor([row[column] + [filling] * (width - len(row[column])) for row in rows])
+
+    def padded_loss() -> torch.Tensor:
+        labels = padded("labels", IGNORED)
+        mask = torch.tensor([[1] * len(row["input_ids"]) + [0] * (width - len(row["input_ids"])) for row in rows])
+        logits = model(input_ids=padded("input_ids", 0), attention_mask=mask, use_cache=False).logits[:, :-1]
+        return cross_entropy(logits.transpose(1, 2), labels[:, 1:], ignore_index=IGNORED, reduction="sum")
+
+    expected = token_gradients(model, padded_loss)
+    model.set_attn_implementation(NAME)
+    batch = flat_collator(rows_of(packed(with_labels(COLUMNS), 12)))
+    found = token_gradients(model, lambda: answer_loss(model, batch)[0])[0]
+    ids = batch["input_ids"][0].split(batch["document_lengths"])
+    for tokens, moved in zip(ids, found.split(batch["document_lengths"]), strict=True):
+        number = next(number for number, row in enumerate(rows) if row["input_ids"] == tokens.tolist())
+        assert torch.allclose(moved, expected[number, : len(tokens)], rtol=1e-3, atol=1e-6)
+    assert len(ids) == len(rows)
 
 
 def test_a_conversation_is_deaf_to_its_neighbours(tiny: dict[str, Path]) -> None:

@@ -73,6 +73,25 @@ def test_each_machine_gets_its_own_command() -> None:
     assert [one[-4:] for one in commands] == [["--out", "job", "--machine-rank", rank] for rank in ("0", "1")]
 
 
+@pytest.fixture
+def shared(tiny: dict[str, Path], collection: Path) -> dict[str, Any]:
+    """What a run of two processes on this machine is asked, but for its length."""
+    return {
+        "method": "sft",
+        "model": f"path:{tiny['llama']}",
+        "dataset": str(collection),
+        "device": "cpu",
+        "num_processes": 2,
+    }
+
+
+def written(file: Path, values: dict[str, Any]) -> Path:
+    """Write a config for a run whose processes meet at a free port."""
+    told = values | {"main_process_port": free_port()}
+    file.write_text("".join(f"{name}: {json.dumps(value)}\n" for name, value in told.items()))
+    return file
+
+
 def run(config_file: Path, out: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "trainer", "train", str(config_file), "--out", str(out), *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -85,29 +104,15 @@ def losses(out: Path) -> list[tuple[int, float]]:
 
 @pytest.mark.proof
 @pytest.mark.timeout(400)
-def test_two_machines_lose_what_one_loses(tiny: dict[str, Path], collection: Path, tmp_path: Path) -> None:
+def test_two_machines_lose_what_one_loses(shared: dict[str, Any], tmp_path: Path) -> None:
     """Two agents of torchrun on loopback with gloo, against one machine with two processes, and against one process."""
-    values: dict[str, Any] = {
-        "method": "sft",
-        "model": f"path:{tiny['llama']}",
-        "dataset": str(collection),
-        "max_steps": 4,
-        "learning_rate": 0.001,
-        "save_steps": 2,
-        "per_device_train_batch_size": 2,
-        "train_sampling_strategy": "sequential",
-        "device": "cpu",
-        "num_processes": 2,
-        "held_out_instructions": 2,
-        "roundtrip_prompts": 3,
-    }
+    values = shared | {"max_steps": 4, "learning_rate": 0.001, "save_steps": 2, "per_device_train_batch_size": 2}
+    values |= {"train_sampling_strategy": "sequential", "held_out_instructions": 2, "roundtrip_prompts": 3}
     shapes: dict[str, dict[str, Any]] = {"one": {}, "two": {"num_machines": 2}}
     for name, shape in shapes.items():
-        told = values | shape | {"main_process_port": free_port()}
-        (tmp_path / f"{name}.yaml").write_text("".join(f"{key}: {json.dumps(told[key])}\n" for key in told))
-    for name in shapes:
+        config_file = written(tmp_path / f"{name}.yaml", values | shape)
         ranks = [["--machine-rank", "1"], []] if name == "two" else [[]]
-        started = [run(tmp_path / f"{name}.yaml", tmp_path / name, *rank) for rank in ranks]
+        started = [run(config_file, tmp_path / name, *rank) for rank in ranks]
         for process in started:
             _, said = process.communicate(timeout=150)
             assert process.returncode == 0, said[-3000:]
@@ -122,20 +127,9 @@ def test_two_machines_lose_what_one_loses(tiny: dict[str, Path], collection: Pat
 
 @pytest.mark.proof
 @pytest.mark.timeout(300)
-def test_nobody_goes_on_when_the_launcher_is_killed(tiny: dict[str, Path], collection: Path, tmp_path: Path) -> None:
-    values: dict[str, Any] = {
-        "method": "sft",
-        "model": f"path:{tiny['llama']}",
-        "dataset": str(collection),
-        "max_steps": 100_000,
-        "save_steps": 50_000,
-        "steerability_steps": 0,
-        "device": "cpu",
-        "num_processes": 2,
-        "main_process_port": free_port(),
-    }
-    (tmp_path / "run.yaml").write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in values.items()))
-    launcher = run(tmp_path / "run.yaml", tmp_path / "job")
+def test_nobody_goes_on_when_the_launcher_is_killed(shared: dict[str, Any], tmp_path: Path) -> None:
+    endless = shared | {"max_steps": 100_000, "save_steps": 50_000, "steerability_steps": 0}
+    launcher = run(written(tmp_path / "run.yaml", endless), tmp_path / "job")
     deadline = time.monotonic() + 120
     events = tmp_path / "job" / "events.jsonl"
     while not (events.exists() and '"event": "step"' in events.read_text()):

@@ -54,4 +54,14 @@ def test_a_merge_says_how_it_stands(
     tmp_path: Path, status: Status, found: dict[str, Any], end: dict[str, Any], told: str
 ) -> None:
     (tmp_path / "exit.json").write_text(json.dumps(end))
-    assert told in merged(Job("merge", "m", tmp_path), status, found, "/m")
+    assert told in merged(Job("merge", "m", tmp_path), status, found, "/m", "sft")
+
+
+@pytest.mark.parametrize(
+    ("is_same", "told"), [(True, "stored answers get from it what"), (False, "do not get from it")]
+)
+def test_a_merged_reward_model_is_told_in_rewards(tmp_path: Path, is_same: bool, told: str) -> None:
+    found = {"gib": 0.5, "prompts": 20, "is_same": is_same, "difference": 0.2, "tolerance": 1e-3}
+    says = merged(Job("merge", "m", tmp_path), "finished", found, "/m", "reward")
+    assert told in says
+    assert "at most 0.2 in reward apart" in says

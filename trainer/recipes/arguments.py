@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
+
+from peft import LoraConfig
+from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from trainer.config import TrainConfig
 
@@ -24,6 +27,28 @@ _PASSED_ON = (
     "save_total_limit",
     "train_sampling_strategy",
 )
+
+
+class Given(NamedTuple):
+    """What a recipe makes its trainer of, beside the config."""
+
+    model: Any
+    """A language model; for a reward model, with its score head on."""
+    tokenizer: PreTrainedTokenizerBase
+    columns: dict[str, list[list[int]]]
+    """Token ids, a list a row."""
+    output_dir: str
+    callbacks: list[TrainerCallback]
+    peft_config: LoraConfig | None = None
+
+    def in_trl_terms(self) -> dict[str, Any]:
+        """Return what every trainer of TRL takes by the same names."""
+        return {
+            "model": self.model,
+            "processing_class": self.tokenizer,
+            "peft_config": self.peft_config,
+            "callbacks": self.callbacks,
+        }
 
 
 LENGTH = "length"

@@ -9,40 +9,34 @@ from __future__ import annotations
 from typing import Any
 
 from datasets import Dataset
-from peft import LoraConfig
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
 from trainer.config import TrainConfig
-from trainer.recipes.arguments import LENGTH, training_arguments, with_lengths
+from trainer.recipes.arguments import LENGTH, Given, training_arguments, with_lengths
 
 
-def dpo(
-    config: TrainConfig,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    columns: dict[str, list[list[int]]],
-    output_dir: str,
-    callbacks: list[TrainerCallback],
-    peft_config: LoraConfig | None = None,
-) -> DPOTrainer:
+def dpo(config: TrainConfig, given: Given) -> DPOTrainer:
     """Make the trainer of a model from columns of token ids."""
     arguments = DPOConfig(
-        **training_arguments(config, output_dir),
+        **training_arguments(config, given.output_dir),
         max_length=None,  # rows were cut when they were rendered
         beta=config.beta,
-        loss_type=[config.loss_type],
+        **_loss(config),
         label_smoothing=config.label_smoothing,
         precompute_ref_log_probs=config.tuning == "full",
     )
     return _RenderedDPOTrainer(
-        model=model,
         args=arguments,
-        train_dataset=Dataset.from_dict(with_lengths(columns)),
-        processing_class=tokenizer,
-        peft_config=peft_config,
-        callbacks=callbacks,
+        train_dataset=Dataset.from_dict(with_lengths(given.columns)),
+        **given.in_trl_terms(),
     )
+
+
+def _loss(config: TrainConfig) -> dict[str, list[Any]]:
+    """Name the parts of the loss; the second is the one of sft, over the chosen answers (arXiv:2404.19733 §3)."""
+    if not config.sft_weight:
+        return {"loss_type": [config.loss_type]}
+    return {"loss_type": [config.loss_type, "sft"], "loss_weights": [1.0, config.sft_weight]}
 
 
 class _RenderedDPOTrainer(DPOTrainer):

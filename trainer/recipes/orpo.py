@@ -10,39 +10,28 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
 from trainer.config import TrainConfig
 from trainer.flat_batch import IGNORED
-from trainer.recipes.arguments import training_arguments, with_lengths
+from trainer.recipes.arguments import Given, training_arguments, with_lengths
 
 
-def orpo(
-    config: TrainConfig,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    columns: dict[str, list[list[int]]],
-    output_dir: str,
-    callbacks: list[TrainerCallback],
-    peft_config: LoraConfig | None = None,
-) -> ORPOTrainer:
+def orpo(config: TrainConfig, given: Given) -> ORPOTrainer:
     """Make the trainer of a model from columns of token ids."""
     arguments = ORPOConfig(
-        **training_arguments(config, output_dir),
+        **training_arguments(config, given.output_dir),
         max_length=config.max_length,
         beta=config.beta,
         remove_unused_columns=False,
     )
-    texts = [""] * len(columns["prompt_ids"])  # TRL looks for these names before it asks for tokens
+    texts = [""] * len(given.columns["prompt_ids"])  # TRL looks for these names before it asks for tokens
     return _RenderedORPOTrainer(
-        model=model,
         args=arguments,
-        train_dataset=Dataset.from_dict({**with_lengths(columns), "prompt": texts, "chosen": texts, "rejected": texts}),
-        processing_class=tokenizer,
-        peft_config=peft_config,
-        callbacks=callbacks,
+        train_dataset=Dataset.from_dict(
+            {**with_lengths(given.columns), "prompt": texts, "chosen": texts, "rejected": texts}
+        ),
+        **given.in_trl_terms(),
     )
 
 

@@ -6,39 +6,24 @@ the second stage is a second run whose `model` ends with the first one's adapter
 
 from __future__ import annotations
 
-from typing import Any
-
 from datasets import Dataset
-from peft import LoraConfig
-from transformers import PreTrainedTokenizerBase, TrainerCallback
 from trl import RewardConfig, RewardTrainer
 
 from trainer.config import TrainConfig
-from trainer.recipes.arguments import LENGTH, training_arguments, with_lengths
+from trainer.recipes.arguments import LENGTH, Given, training_arguments, with_lengths
 
 
-def reward(
-    config: TrainConfig,
-    model: Any,
-    tokenizer: PreTrainedTokenizerBase,
-    columns: dict[str, list[list[int]]],
-    output_dir: str,
-    callbacks: list[TrainerCallback],
-    peft_config: LoraConfig | None = None,
-) -> RewardTrainer:
+def reward(config: TrainConfig, given: Given) -> RewardTrainer:
     """Make the trainer of a model with a score head from columns of token ids."""
     arguments = RewardConfig(
-        **training_arguments(config, output_dir),
+        **training_arguments(config, given.output_dir),
         max_length=None,  # rows were cut when they were rendered
         center_rewards_coefficient=config.center_rewards_coefficient,
     )
     return _RewardTrainer(
-        model=model,
         args=arguments,
-        train_dataset=Dataset.from_dict(with_lengths(whole_texts(columns))),
-        processing_class=tokenizer,
-        peft_config=peft_config,
-        callbacks=callbacks,
+        train_dataset=Dataset.from_dict(with_lengths(whole_texts(given.columns))),
+        **given.in_trl_terms(),
     )
 
 

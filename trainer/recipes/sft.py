@@ -11,56 +11,36 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig
 from torch.nn import functional
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from trainer import document_attention
 from trainer.config import TrainConfig
 from trainer.flat_batch import IGNORED, flash_lengths, flat_collator, packed, with_labels
-from trainer.recipes.arguments import training_arguments
+from trainer.recipes.arguments import Given, training_arguments
 from trainer.switches import FLASH
 
 
-def sft(
-    config: TrainConfig,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    columns: dict[str, list[list[int]]],
-    output_dir: str,
-    callbacks: list[TrainerCallback],
-    peft_config: LoraConfig | None = None,
-) -> SFTTrainer:
+def sft(config: TrainConfig, given: Given) -> SFTTrainer:
     """Make the trainer of a model from columns of token ids."""
-    rows = with_labels(columns)
+    rows = with_labels(given.columns)
     if config.packing:
         rows = packed(rows, config.max_length)
     arguments = SFTConfig(
-        **training_arguments(config, output_dir),
+        **training_arguments(config, given.output_dir),
         max_length=None,  # rows were cut when they were rendered
         dataset_kwargs={"skip_prepare_dataset": True},
     )
     if not config.padding_free and not config.packing:
         rows.pop("document_lengths")
-        return SFTTrainer(
-            model=model,
-            args=arguments,
-            train_dataset=Dataset.from_dict(rows),
-            processing_class=tokenizer,
-            peft_config=peft_config,
-            callbacks=callbacks,
-        )
+        return SFTTrainer(args=arguments, train_dataset=Dataset.from_dict(rows), **given.in_trl_terms())
     if config.attn_implementation != FLASH:  # which keeps conversations apart by itself
-        model.set_attn_implementation(document_attention.NAME)
+        given.model.set_attn_implementation(document_attention.NAME)
     return _FlatSFTTrainer(
-        model=model,
         args=arguments,
         data_collator=flat_collator,
         train_dataset=Dataset.from_dict(rows),
-        processing_class=tokenizer,
-        peft_config=peft_config,
-        callbacks=callbacks,
+        **given.in_trl_terms(),
     )
 
 

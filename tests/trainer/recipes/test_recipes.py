@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,16 @@ def test_the_loss_is_that_of_plain_trl(tiny: dict[str, Path], collection: Path, 
     flat = losses(train(tiny["mistral"], collection, tmp_path / "flat", **options))
     plain = losses(train(tiny["mistral"], collection, tmp_path / "plain", padding_free=False, **options))
     assert flat == pytest.approx(plain, rel=2e-4)
+
+
+def test_dpo_may_learn_the_chosen_answers_as_sft_does(tiny: dict[str, Path], collection: Path, tmp_path: Path) -> None:
+    """Before the first step both models are one: the loss of dpo is ln 2, and what comes on top is that of sft."""
+    alike = {"max_steps": 1, "max_rows": 1, "held_out_instructions": 0, "roundtrip_prompts": 0}
+    (as_sft,) = losses(train(tiny["llama"], collection, tmp_path / "sft", **alike))
+    for weight in (0.0, 0.5, 2.0):
+        dpo = {"method": "dpo", "sft_weight": weight, **alike}
+        (found,) = losses(train(tiny["llama"], collection, tmp_path / f"dpo-{weight}", **dpo))
+        assert found == pytest.approx(math.log(2) + weight * as_sft, rel=1e-4)
 
 
 def test_dpo_from_an_sft_adapter_gives_one_adapter_for_the_base(
