@@ -27,6 +27,7 @@ from janus_space.ui.house import House
 from janus_space.ui.job_panel import JobPanel, Updates, build_job_panel
 from janus_space.ui.review_panel import Place, ReviewTable, build_review
 from janus_space.ui.sunburst import counted_sectors, sunburst
+from janus_space.ui.take_over import Offer
 from janus_space.ui.visitor_keys import VisitorKeys, new_visitor
 
 INTRO = """
@@ -35,6 +36,11 @@ INTRO = """
 and answers as that person would want it: data that teaches a model to follow system messages it has never seen.</p>
 """
 LOOK_JS = "() => document.getElementById('augment-work').scrollIntoView({ block: 'nearest' })"
+OFFERS = {
+    "use-for-training": "Use for training",
+    "use-for-benchmark": "Benchmark with it",
+    "use-for-publishing": "Publish it",
+}
 _MOST_LEDGERS = 8
 HOSTED = "On this hosted Space nobody starts long work: run Janus Space on your own machine, where this tab grows data."
 
@@ -46,14 +52,17 @@ class _Parts(NamedTuple):
     report_panel: gr.Column
     report: gr.HTML
     picture: gr.HTML
-    use: gr.Button
+    train: gr.Button
+    bench: gr.Button
+    publish: gr.Button
 
 
 class AugmentView(NamedTuple):
-    """What other tabs may use of this one: the wish to train on the job that is shown, and its name."""
+    """What this tab offers to others: the dataset of the job that is shown, to each by a button of its own."""
 
-    use: gr.Button
-    chosen: gr.State
+    train: Offer
+    bench: Offer
+    publish: Offer
 
 
 def build(tab: gr.Tab, house: House, compared: CompareView) -> AugmentView:
@@ -82,7 +91,7 @@ def build(tab: gr.Tab, house: House, compared: CompareView) -> AugmentView:
     wire_form(form)
     _wire_key(form, compared)
     _wire_start(form, panel, compared, [*panel.outputs, *parts, *review.outputs])
-    return AugmentView(parts.use, panel_view.chosen)
+    return AugmentView(*(Offer(button, panel_view.chosen) for button in (parts.train, parts.bench, parts.publish)))
 
 
 def _build_parts() -> _Parts:
@@ -90,8 +99,12 @@ def _build_parts() -> _Parts:
     with gr.Column(visible=False, elem_id="quality") as panel:
         report = gr.HTML(elem_id="quality-figures")
         picture = sunburst([], elem_id="coverage")
-        use = gr.Button("Use for training", elem_id="use-for-training", elem_classes="quiet", scale=0, min_width=170)
-    return _Parts(sample, panel, report, picture, use)
+        with gr.Row(elem_classes="button-row"):
+            offers = [
+                gr.Button(label, elem_id=elem_id, elem_classes="quiet", scale=0, min_width=170)
+                for elem_id, label in OFFERS.items()
+            ]
+    return _Parts(sample, panel, report, picture, *offers)
 
 
 @dataclass(frozen=True)
@@ -125,7 +138,7 @@ class _Shown:
         return {
             parts.report_panel: gr.update(visible=True),
             parts.report: quality_wording.report(found, attribution.read(path.parent)),
-            parts.picture: gr.HTML(sectors=sectors),
+            parts.picture: gr.update(sectors=sectors),
         }
 
 

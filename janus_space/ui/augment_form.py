@@ -15,7 +15,9 @@ from data_gen.cleaning import CleaningRules
 from data_gen.errors import BadRequest
 from janus_space.augment_order import AugmentJob
 from janus_space.ui import augment_wording, wording
-from janus_space.ui.augment_input import FILE_TYPES, Given, columns_of
+from janus_space.ui.augment_columns import LABELS as COLUMNS
+from janus_space.ui.augment_columns import ColumnsView, build_columns, columns_given, columns_shown
+from janus_space.ui.augment_input import FILE_TYPES, Given
 from janus_space.ui.events import listen
 from janus_space.ui.fields import field_of, flags, given
 from janus_space.ui.house import House
@@ -55,7 +57,7 @@ class FormView(NamedTuple):
     paste: gr.Textbox
     file: gr.File
     hub: gr.Textbox
-    column: gr.Dropdown
+    columns: ColumnsView
     found: gr.HTML
     teacher: gr.Dropdown
     key: gr.Textbox
@@ -71,7 +73,8 @@ class FormView(NamedTuple):
     @property
     def fields(self) -> list[Any]:
         """Return what `AugmentForm.of_values` reads, in its order."""
-        return [self.source, self.paste, self.file, self.hub, self.column, self.teacher, self.name, *self.knobs]
+        given = [self.source, self.paste, self.file, self.hub, *self.columns.fields]
+        return [*given, self.teacher, self.name, *self.knobs]
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,11 @@ class AugmentForm:
     @classmethod
     def of_values(cls, values: Sequence[Any]) -> AugmentForm:
         """Read the fields in the order of `FormView.fields`."""
-        source, paste, file, hub, column, teacher, name, *knobs = values
+        source, paste, file, hub, *others = values
+        columns, (teacher, name, *knobs) = others[: len(COLUMNS)], others[len(COLUMNS) :]
         instructions = {
-            "file": Given(file=Path(file) if file else None, column=column or None),
-            "hub": Given(hub=(hub or "").strip()),
+            "file": Given(file=Path(file) if file else None, columns=columns_given(columns, is_file=True)),
+            "hub": Given(hub=(hub or "").strip(), columns=columns_given(columns, is_file=False)),
         }.get(source, Given(paste=paste or ""))
         return cls(instructions, teacher or "", name or "", given(AugmentJob, (*KNOBS, *MORE_KNOBS), knobs))
 
@@ -104,19 +108,19 @@ class AugmentForm:
                 instructions=instructions,
                 teacher=tuple(self.teacher.split()),
                 reuse=reuse,
-                **({"prompt_column": self.given.column} if self.given.column else {}),
+                **self.given.columns.model_dump(exclude_none=True),
                 **self.knobs,
             )
         except BadRequest as error:
             told = str(error)
-            for name, label in LABELS.items():
+            for name, label in (LABELS | COLUMNS).items():
                 told = told.replace(f"--{name.replace('_', '-')}", f"“{label}”")
             raise BadRequest(told.replace("--teacher", "The teacher")) from error
 
     def command(self) -> list[str]:
         """Write the form as a command, word by word."""
         told = {"instructions": self.given.name, "teacher": tuple(self.teacher.split()) or ("SPEC",)}
-        told |= {"prompt_column": self.given.column} | self.knobs
+        told |= self.given.columns.model_dump() | self.knobs
         words = flags(told, AugmentJob)
         return ["python -m janus_space augment", *map(shlex.quote, words), "--out", shlex.quote(self.name or "FOLDER")]
 
@@ -153,7 +157,7 @@ def build_form(house: House) -> FormView:
             visible=False,
             max_lines=1,
         )
-        column = gr.Dropdown(label="Column that holds the instructions", visible=False, elem_id="augment-column")
+        columns = build_columns()
         found = live_status(elem_id="augment-found")
         teacher, key, keep_key, key_note = _build_teacher(house)
         knobs = _build_knobs()
@@ -171,7 +175,7 @@ def build_form(house: House) -> FormView:
             paste,
             file,
             hub,
-            column,
+            columns,
             found,
             teacher,
             key,
@@ -221,20 +225,17 @@ def _build_knobs() -> list[Any]:
 def wire_form(form: FormView) -> None:
     """Register what follows from the fields: which are shown, what was found in them, and the command."""
 
-    def switch(source: str) -> dict[Any, Any]:
-        return {
+    async def switch(source: str, file: str | None) -> dict[Any, Any]:
+        shown = {
             form.paste: gr.update(visible=source == "paste"),
             form.file: gr.update(visible=source == "file"),
             form.hub: gr.update(visible=source == "hub"),
-            form.column: gr.update(visible=False),
             form.found: "",
         }
+        return shown | await columns_shown(form.columns, source, file)
 
-    async def read_file(path: str | None) -> dict[Any, Any]:
-        if not path:
-            return {form.column: gr.update(visible=False, value=None, choices=[])}
-        found = await asyncio.to_thread(columns_of, Path(path))
-        return {form.column: gr.update(visible=True, choices=found.names, value=found.guess)}
+    async def read_file(source: str, file: str | None) -> dict[Any, Any]:
+        return await columns_shown(form.columns, source, file)
 
     async def look(*values: Any) -> dict[Any, Any]:
         filled = AugmentForm.of_values(values)
@@ -250,12 +251,12 @@ def wire_form(form: FormView) -> None:
     def command(*values: Any) -> str:
         return augment_wording.command(AugmentForm.of_values(values).command())
 
-    switched = [form.paste, form.file, form.hub, form.column, form.found]
-    listen(form.source.change, "augment_source", switch, [form.source], switched)
-    listen(form.file.change, "augment_file", read_file, [form.file], [form.column])
+    given, mapped = [form.source, form.file], [form.columns.panel, *form.columns.fields]
+    listen(form.source.change, "augment_source", switch, given, [form.paste, form.file, form.hub, form.found, *mapped])
+    listen(form.file.change, "augment_file", read_file, given, mapped)
     rules = [knob for name, knob in zip((*KNOBS, *MORE_KNOBS), form.knobs, strict=True) if name in _RULES]
     others = [knob for name, knob in zip((*KNOBS, *MORE_KNOBS), form.knobs, strict=True) if name not in _RULES]
-    looks = [one.change for one in (form.paste, form.file, form.column, *rules)]
+    looks = [one.change for one in (form.paste, form.file, *form.columns.fields, *rules)]
     listen(looks, "augment_look", look, form.fields, [form.found, form.command], trigger_mode="always_last")
     changes = [one.change for one in (form.teacher, form.name, form.source, form.hub, *others)]
     listen(changes, "augment_command", command, form.fields, [form.command], trigger_mode="always_last")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from data_gen.cleaning import CleaningReport, CleaningRules, Noticed, clean
 from data_gen.errors import BadRequest
-from data_gen.instructions import Columns, read_instructions, rows_of
+from data_gen.instructions import GUESSED, Columns, Instruction, names_of, read_instructions, rows_of, settled
 from janus_space.jobs import slug
 
 FILE_TYPES = [".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".gz"]
@@ -28,7 +28,7 @@ class Look(NamedTuple):
 
     report: CleaningReport
     examples: list[Noticed]
-    first: list[str]
+    first: list[Instruction]
     is_whole: bool
 
 
@@ -39,7 +39,7 @@ class Given:
     paste: str = ""
     file: Path | None = None
     hub: str = ""
-    column: str | None = None
+    columns: Columns = GUESSED
 
     @property
     def is_empty(self) -> bool:
@@ -78,22 +78,22 @@ class Given:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             path = self._written_to(folder) if self.file is None else self.file
-            found = read_instructions(path, self.column)
+            found = read_instructions(path, self.columns)
             report = clean(
                 itertools.islice(found, MOST_LOOKED_AT), rules, folder / "kept.jsonl", folder / "reasons.jsonl"
             )
             is_whole = next(found, None) is None
             with (folder / "reasons.jsonl").open(encoding="utf-8") as reasons:
                 examples = [Noticed.model_validate_json(line) for line in itertools.islice(reasons, MOST_SHOWN)]
-            first = [] if self.file is None else list(_first_texts(path, self.column))
+            first = [] if self.file is None else list(_first_ones(path, self.columns))
             return Look(report, examples, first, is_whole)
 
 
 class ColumnChoice(NamedTuple):
-    """The columns of a file, and which of them probably holds the instructions."""
+    """The columns of a file, and which of them probably holds what."""
 
     names: list[str]
-    guess: str | None
+    guess: Columns
 
 
 def columns_of(file: Path) -> ColumnChoice:
@@ -101,13 +101,14 @@ def columns_of(file: Path) -> ColumnChoice:
     row = next((one for one in itertools.islice(rows_of(file), 100) if one), None)
     if row is None:
         raise BadRequest(f"{file.name} has no row that can be read; use one of {', '.join(FILE_TYPES)}.")
-    names = [str(name) for name in row]
+    names = names_of(row)
     try:
-        return ColumnChoice(names, Columns.guess(names, file.name).prompt)
-    except BadRequest:
-        return ColumnChoice(names, None)
+        return ColumnChoice(names, settled(GUESSED, names, file.name))
+    except BadRequest:  # a person has to say what the instructions are; the other guesses do not hang on it
+        others = settled(Columns(prompt_column=names[0]), names, file.name)
+        return ColumnChoice(names, others.model_copy(update={"prompt_column": None}))
 
 
-def _first_texts(path: Path, column: str | None) -> Iterator[str]:
-    found = (one.text for one in itertools.islice(read_instructions(path, column), 50) if one.text)
+def _first_ones(path: Path, columns: Columns) -> Iterator[Instruction]:
+    found = (one for one in itertools.islice(read_instructions(path, columns), 50) if one.text)
     return itertools.islice(found, 3)

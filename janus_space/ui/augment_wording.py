@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from data_gen.instructions import Instruction
 from data_gen.records import GrownRecord
 from janus_space.job import Job, Status
 from janus_space.ui import job_wording
@@ -27,7 +28,7 @@ def found(look: Look) -> str:
     rows = "".join(
         f"<li>Row {one.row}, {one.reason}: {escape(one.detail)}{_quoted(one.text)}</li>" for one in look.examples
     )
-    first = "".join(f"<li>{escape(_short(text, 160))}</li>" for text in look.first)
+    first = "".join(f"<li>{escape(_short(one.text, 160))}{_from(one)}</li>" for one in look.first)
     return (
         f"<p class='status-line'>{escape(told)}</p>"
         + (f"<ul class='hint noticed'>{rows}</ul>" if rows else "")
@@ -126,6 +127,11 @@ def _wrapped(words: Sequence[str]) -> str:
 
 def _total(counts: Any) -> int:
     return sum(counts.values()) if isinstance(counts, dict) else 0
+
+
+def _from(one: Instruction) -> str:
+    sources = dict.fromkeys(filter(None, (one.main_source, one.original_source)))
+    return f" <span class='hint'>from {escape(_short(', '.join(sources), 80))}</span>"
 
 
 def _quoted(text: str) -> str:

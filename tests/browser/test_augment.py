@@ -152,6 +152,32 @@ def test_from_a_paste_to_a_reviewed_dataset(
         ("edit", "shorter"),
         ("reject", "not true"),
     ]
+    take_over(tab, picture_folder)
+    dataset = home / "jobs/augment/first-steps/dataset"
+    questions = page.locator("#benchmark-data").locator("input, textarea")
+    assert questions.input_value() == str(dataset.resolve() / "sft.jsonl")
+    assert page.locator("#publish-source input").input_value() == "first-steps, grown here"
+
+
+def take_over(tab: AugmentTab, picture_folder: Path) -> None:
+    """Take what was grown to every tab that can do something with it."""
+    page = tab.page
+    tab.button("Use for training").click()
+    expect(page.locator("#train-start")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#train-dataset input")).to_have_value("first-steps, grown here")
+    tab.show()
+    tab.button("Benchmark with it").click()
+    expect(page.locator("#benchmark-start")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#benchmark-command")).to_contain_text("bench steer", timeout=PATIENCE_MS)
+    expect(page.locator("#benchmark-command")).to_contain_text("first-steps/dataset/sft.jsonl", timeout=PATIENCE_MS)
+    page.screenshot(path=picture_folder / "augment-to-benchmark.png")
+    tab.show()
+    tab.button("Publish it").scroll_into_view_if_needed()
+    page.screenshot(path=picture_folder / "augment-offers.png")
+    tab.button("Publish it").click()
+    expect(page.locator("#publish-look")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#publish-what").get_by_label("Dataset", exact=True)).to_be_checked(timeout=PATIENCE_MS)
+    page.screenshot(path=picture_folder / "augment-to-publish.png")
 
 
 def review(tab: AugmentTab) -> None:
@@ -183,18 +209,27 @@ def unpacked(path: Path, name: str) -> str:
 
 
 def test_a_file_brings_its_columns_and_the_guess(
-    tab: AugmentTab, teaching: tuple[SlowTeacher, Endpoint], home: Path, tmp_path: Path
+    tab: AugmentTab, teaching: tuple[SlowTeacher, Endpoint], home: Path, tmp_path: Path, picture_folder: Path
 ) -> None:
     teacher, served = teaching
     teacher.seconds = 0
     page = tab.page
-    (tmp_path / "my questions.csv").write_text("id,question,note\n1,Why?,a\n2,How?,b\n3,,c\n")
+    (tmp_path / "my questions.csv").write_text("id,question,note,dataset\n1,Why?,a,x\n2,How?,b,y\n3,,c,z\n")
     page.locator("#augment-source").get_by_text("File", exact=True).click()
     page.locator("#augment-form input[type=file]").set_input_files(tmp_path / "my questions.csv")
-    column = page.locator("#augment-column input")
+    column, sources = page.locator("#augment-prompt-column input"), page.locator("#augment-main-source-column input")
     expect(column).to_have_value("question", timeout=PATIENCE_MS)
+    expect(sources).to_have_value("dataset")
     expect(page.locator("#augment-found")).to_contain_text("2 instructions are kept. Left out: 1 empty.")
-    expect(page.get_by_role("list", name="The first instructions")).to_contain_text("Why?")
+    expect(page.get_by_role("list", name="The first instructions")).to_contain_text("Why? from x")
+    page.screenshot(path=picture_folder / "augment-columns.png", full_page=True)
+    sources.fill("")
+    sources.press("Enter")
+    expect(tab.command).to_contain_text("--main-source-column ''", timeout=PATIENCE_MS)
+    expect(page.get_by_role("list", name="The first instructions")).to_contain_text("Why? from my questions")
+    page.locator("#augment-id-column input").click()
+    page.get_by_role("option", name="id", exact=True).click()
+    expect(tab.command).to_contain_text("--id-column id", timeout=PATIENCE_MS)
     column.fill("note")
     column.press("Enter")
     expect(page.get_by_role("list", name="The first instructions")).to_contain_text("a", timeout=PATIENCE_MS)
@@ -204,7 +239,14 @@ def test_a_file_brings_its_columns_and_the_guess(
     tab.is_told("Finished")
     request = json.loads((home / "jobs/augment/from-file/request.json").read_text())
     assert request["instructions"].endswith("given/my-questions.csv")
-    assert request["prompt_column"] == "note"
+    mapped = {name: request[f"{name}_column"] for name in ("prompt", "more", "main_source", "original_source", "id")}
+    assert mapped == {"prompt": "note", "more": None, "main_source": "", "original_source": None, "id": "id"}
+    rows = [json.loads(line) for line in (home / "jobs/augment/from-file/dataset/sft.jsonl").read_text().splitlines()]
+    assert {(row["instruction_id"], row["prompt"], row["main_source"]) for row in rows} == {
+        ("1", "a", "my-questions"),
+        ("2", "b", "my-questions"),
+        ("3", "c", "my-questions"),
+    }
 
 
 @pytest.mark.proof

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from data_gen.errors import BadRequest
-from data_gen.instructions import Columns, Instruction, from_texts, read_instructions
+from data_gen.instructions import GUESSED, Columns, Instruction, from_texts, read_instructions, settled
 
 
 def write(path: Path, text: str) -> Path:
@@ -72,9 +73,11 @@ def test_sources_and_ids_are_kept(tmp_path: Path) -> None:
 
 def test_a_column_can_be_named(tmp_path: Path) -> None:
     file = write(tmp_path / "x.jsonl", json.dumps({"ask": "Why?", "prompt": "no", "dataset": "d"}))
-    assert [(one.text, one.main_source) for one in read_instructions(file, "ask")] == [("Why?", "d")]
+    assert [(one.text, one.main_source) for one in read_instructions(file, Columns(prompt_column="ask"))] == [
+        ("Why?", "d")
+    ]
     with pytest.raises(BadRequest, match="has no column answer; it has ask, prompt, dataset"):
-        texts(file, prompt_column="answer")
+        texts(file, columns=Columns(prompt_column="answer"))
 
 
 def test_a_torn_line_is_an_empty_instruction(tmp_path: Path) -> None:
@@ -113,4 +116,52 @@ def test_a_list_of_texts() -> None:
 
 
 def test_the_guess_prefers_prompt_to_text() -> None:
-    assert Columns.guess(["text", "Prompt"], "f").prompt == "Prompt"
+    assert settled(GUESSED, ["text", "Prompt"], "f").prompt_column == "Prompt"
+
+
+ALPACA = {"instruction": "Do it:", "input": "this", "dataset": "d", "task": "t", "key": "7"}
+
+
+@pytest.mark.parametrize(
+    ("named", "read"),
+    [
+        ({}, Instruction(id="", text="Do it:\n\nthis", main_source="d", original_source="t")),
+        ({"more_column": ""}, Instruction(id="", text="Do it:", main_source="d", original_source="t")),
+        (
+            {"prompt_column": "instruction", "more_column": "input", "id_column": "key"},
+            Instruction(id="7", text="Do it:\n\nthis", main_source="d", original_source="t"),
+        ),
+        (
+            {"main_source_column": "key", "original_source_column": "input"},
+            Instruction(id="", text="Do it:\n\nthis", main_source="7", original_source="this"),
+        ),
+        (
+            {"main_source_column": "", "original_source_column": ""},
+            Instruction(id="", text="Do it:\n\nthis", main_source="x", original_source="x"),
+        ),
+    ],
+)
+def test_every_column_can_be_named_or_left_out(tmp_path: Path, named: dict[str, str], read: Instruction) -> None:
+    file = write(tmp_path / "x.jsonl", json.dumps(ALPACA))
+    (found,) = read_instructions(file, Columns(**named))
+    made_from_the_text = hashlib.sha256(read.text.encode()).hexdigest()[:16]
+    assert found == read.model_copy(update={"id": read.id or made_from_the_text})
+
+
+def test_a_column_that_is_not_there_is_told_and_one_without_a_name_is_no_column(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.csv", "prompt,source\nWhy?,a,too much\n")
+    assert texts(file) == ["Why?"]
+    with pytest.raises(BadRequest, match="has no column where; it has prompt, source"):
+        texts(file, columns=Columns(main_source_column="where"))
+
+
+def test_settled_columns_stay_as_they_are() -> None:
+    once = settled(GUESSED, list(ALPACA), "f")
+    assert once == Columns(
+        prompt_column="instruction",
+        more_column="input",
+        main_source_column="dataset",
+        original_source_column="task",
+        id_column="",
+    )
+    assert settled(once, list(ALPACA), "f") == once

@@ -6,6 +6,7 @@ import gradio as gr
 import pytest
 
 from data_gen.errors import BadRequest
+from data_gen.instructions import Columns
 from janus_space.augment_order import AugmentJob
 from janus_space.devices import Machine
 from janus_space.engine.process import EnginePool
@@ -15,6 +16,10 @@ from janus_space.ui.augment_form import KNOBS, LABELS, MORE_KNOBS, AugmentForm, 
 from janus_space.ui.augment_input import Given
 from janus_space.ui.house import House
 from janus_space.votes import VoteBox
+
+MAPPING = ("q", None, "from", None, "")
+"""What the fields of the columns hold: the last was emptied by hand."""
+MAPPED = Columns(prompt_column="q", main_source_column="from")
 
 
 def filled(**more: object) -> AugmentForm:
@@ -50,16 +55,29 @@ def test_the_command_says_the_same() -> None:
     assert words[-2:] == ["--out", "'my job'"]
 
 
+def test_columns_are_in_the_request_and_in_the_command() -> None:
+    form = AugmentForm(Given(file=Path("y.csv"), columns=Columns(prompt_column="q", more_column="")), "echo:", "", {})
+    request = form.request("y.csv")
+    assert (request.prompt_column, request.more_column, request.main_source_column) == ("q", "", None)
+    words = form.command()
+    assert words[words.index("--prompt-column") : words.index("--out")] == [
+        "--prompt-column",
+        "q",
+        "--more-column",
+        "''",
+    ]
+
+
 @pytest.mark.parametrize(
     ("source", "given"),
     [
         ("paste", Given(paste="One?")),
-        ("file", Given(file=Path("/x/y.csv"), column="q")),
-        ("hub", Given(hub="hub:org/name")),
+        ("file", Given(file=Path("/x/y.csv"), columns=MAPPED.model_copy(update={"id_column": ""}))),
+        ("hub", Given(hub="hub:org/name", columns=MAPPED)),
         ("nonsense", Given(paste="One?")),
     ],
 )
 def test_only_the_chosen_source_counts(source: str, given: Given) -> None:
     rest = [AugmentJob.model_fields[name].default for name in (*KNOBS, *MORE_KNOBS)]
-    form = AugmentForm.of_values([source, "One?", "/x/y.csv", " hub:org/name ", "q", "echo:", "", *rest])
+    form = AugmentForm.of_values([source, "One?", "/x/y.csv", " hub:org/name ", *MAPPING, "echo:", "", *rest])
     assert form.given == given

@@ -7,6 +7,7 @@ import pytest
 
 from data_gen.cleaning import CleaningRules
 from data_gen.errors import BadRequest
+from data_gen.instructions import Columns
 from janus_space.ui.augment_input import Given, columns_of
 
 
@@ -20,10 +21,17 @@ def test_a_paste_is_looked_through_as_the_job_will() -> None:
 def test_a_file_brings_columns_a_guess_and_its_first_instructions(tmp_path: Path) -> None:
     path = tmp_path / "some.jsonl"
     path.write_text("\n".join(json.dumps({"id": number, "question": f"Why {number}?"}) for number in range(5)))
-    assert columns_of(path) == (["id", "question"], "question")
-    assert Given(file=path, column="question").look(CleaningRules()).first == ["Why 0?", "Why 1?", "Why 2?"]
-    path.write_text('{"a": 1, "b": 2}')
-    assert columns_of(path).guess is None
+    assert columns_of(path).names == ["id", "question"]
+    assert columns_of(path).guess.prompt_column == "question"
+    mapped = Given(file=path, columns=Columns(prompt_column="question", id_column="id"))
+    assert [(one.id, one.text) for one in mapped.look(CleaningRules()).first] == [
+        ("0", "Why 0?"),
+        ("1", "Why 1?"),
+        ("2", "Why 2?"),
+    ]
+    path.write_text('{"a": 1, "b": 2, "dataset": "d"}')
+    assert columns_of(path).guess.prompt_column is None
+    assert columns_of(path).guess.main_source_column == "dataset"
     path.write_text("\n")
     with pytest.raises(BadRequest, match="no row that can be read"):
         columns_of(path)

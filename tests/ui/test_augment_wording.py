@@ -29,6 +29,13 @@ def test_no_foreign_text_is_markup() -> None:
     assert all("<img" not in html and "&lt;img" in html for html in shown)
 
 
+def test_the_first_instructions_of_a_file_tell_where_they_are_from(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"prompt,dataset,task\nWhy?,{EVIL},history\n")
+    shown = augment_wording.found(Given(file=path).look(CleaningRules()))
+    assert "Why? <span class='hint'>from &lt;img src=x onerror=alert(1)&gt;, history</span>" in shown
+
+
 def test_a_card_shows_the_tree_in_the_order_of_its_dimensions() -> None:
     card = augment_wording.card(record(prompt="Why?", system="You are kind.", output="Because."))
     places = [card.index(text) for text in ("Why?", "Style", "Background knowledge", "Informativeness", "Harmlessness")]
