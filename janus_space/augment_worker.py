@@ -6,7 +6,6 @@ through the environment, and an engine of its own for the models of this machine
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -29,6 +28,7 @@ from janus_space.errors import SpaceError
 from janus_space.home import Home
 from janus_space.jobs import Jobs
 from janus_space.training import named_model
+from janus_space.work_job import work_job
 from trainer.errors import TrainerError
 from trainer.model_spec import ModelSpec
 
@@ -38,23 +38,7 @@ def main(argv: list[str]) -> int:
     folder = JobFolder(Path(argv[0]))
     request = AugmentJob.model_validate_json((folder.path / "request.json").read_text("utf-8"))
     keys = json.loads(os.environ.pop(KEYS, "{}"))
-    wishes = {name: path.read_bytes() for name in ("stop", "pause") if (path := folder.path / name).exists()}
-    with folder.begun(request.model_dump(mode="json")) as others_end:
-        if others_end is not None:
-            return 0
-        # A new start forgets the wishes of an earlier one, and with them what was wished since the supervisor began.
-        for name, wish in wishes.items():
-            (folder.path / name).write_bytes(wish)
-        try:
-            end = asyncio.run(_augment(request, folder, keys, is_estimate=ESTIMATE_ONLY in argv))
-        except (DataGenError, SpaceError, TrainerError) as error:
-            end = {"state": "failed", "reason": str(error)}
-        except OSError as error:
-            reason = f"Cannot write to {error.filename or folder.path} ({error.strerror}): make room, then resume it."
-            end = {"state": "failed", "reason": f"{reason} What was answered is kept."}
-        folder.log(end.get("reason") or f"{end['state'].capitalize()}.")
-        folder.finish(end)
-    return 0 if end["state"] != "failed" else 1
+    return work_job(folder, request, lambda: _augment(request, folder, keys, is_estimate=ESTIMATE_ONLY in argv))
 
 
 async def _augment(

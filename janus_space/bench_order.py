@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -29,10 +30,17 @@ class BenchJob(BaseModel):
     data: str | None = Field(
         None, description="File of questions (JSONL, Parquet, …), or hub:ORG/NAME[@REVISION][:FILES]"
     )
-    annotations: Path | None = Field(None, description="alpaca: stored judgements to compute the win rates from")
-    references: Path | None = Field(None, description="mt: file of reference answers for maths, reasoning and coding")
-    baseline: str | None = Field(
-        None, description="arena-hard: what is compared with, a model or a file of its answers"
+    annotations: Path | None = Field(None, description="Stored judgements to compute the win rates from")
+    references: Path | None = Field(None, description="File of reference answers for maths, reasoning and coding")
+    baseline: str | None = Field(None, description="What is compared with, a model or a file of its answers")
+    system: Literal["own", "none"] = Field(
+        "own", description="What models are told: each question's own system message, or none (the paper's ablation)"
+    )
+    best_of: int = Field(
+        1, ge=1, le=64, description="Answers to each question, of which a reward model chooses one; the paper takes 64"
+    )
+    reward: str | None = Field(
+        None, description="Reward model that chooses: job:NAME, which was trained here, or path:FOLDER of its run"
     )
     limit: int | None = Field(None, gt=0, description="Ask only so many questions, drawn by the seed")
     runs: int = Field(1, ge=1, le=10, description="Judgements of each answer, averaged; the paper takes 3")
@@ -41,10 +49,10 @@ class BenchJob(BaseModel):
     )
     scorer: str = Field(
         "words",
-        description="toxicity: what scores texts: words, phrases, judge, stored:FILE, or a classifier's hf: spec",
+        description="What scores texts: words, phrases, judge, stored:FILE, or a classifier's hf: spec",
     )
-    reader: str = Field("embedded:smollm2", description="toxicity, self-attribution: local model that reads answers")
-    continuations: int = Field(25, ge=1, le=100, description="toxicity: how often each prompt is continued")
+    reader: str = Field("embedded:smollm2", description="Local model that reads answers")
+    continuations: int = Field(25, ge=1, le=100, description="How often each prompt is continued")
     paper_parser: bool = Field(False, description="Read the judge's replies as the paper's code does, faults and all")
     hide_system: bool = Field(False, description="Do not show the system message to the judge, as the paper did")
     max_new_tokens: int = Field(1024, ge=1, le=4096, description="Longest answer of a model, in tokens")
@@ -69,10 +77,10 @@ class BenchJob(BaseModel):
             return named
         return str(Path(named).absolute())
 
-    @field_validator("scorer")
+    @field_validator("scorer", "reward")
     @classmethod
-    def _scores_from_anywhere(cls, named: str) -> str:
-        kind, _, place = named.partition(":")
+    def _scores_from_anywhere(cls, named: str | None) -> str | None:
+        kind, _, place = (named or "").partition(":")
         return f"{kind}:{Path(place).absolute()}" if kind in ("stored", "path") else named
 
     @field_validator("annotations", "references")
@@ -95,6 +103,17 @@ class BenchJob(BaseModel):
                 " and --price-out, in USD for a million tokens"
             )
         return self
+
+    @model_validator(mode="after")
+    def _somebody_chooses(self) -> BenchJob:
+        if (self.best_of > 1) != (self.reward is not None):
+            raise ValueError("give both --best-of, 2 or more, and --reward, the model that chooses; or neither")
+        return self
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Name the rows of the report: the models, each with how many answers the best is chosen of."""
+        return self.model if self.best_of == 1 else tuple(f"{spec}, best of {self.best_of}" for spec in self.model)
 
     @property
     def known_prices(self) -> Prices | None:

@@ -2,6 +2,7 @@
 
 ledger.sqlite      every answer and judgement that was paid for
 answers.jsonl      the models' answers, judgements.jsonl the judge's verdicts: a row each, as they came
+draws.jsonl        where the best of several answers counts: all of them, with their rewards
 report.json        the result, written when everything is judged
 """
 
@@ -13,12 +14,12 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
 from data_gen.cost import Budget
-from data_gen.errors import BadRequest, BudgetSpent, DataGenError, WorkHalted
+from data_gen.errors import BadRequest, BudgetSpent, WorkHalted
 from data_gen.job_folder import JobFolder
 from data_gen.ledger import Account, Ledger
 from data_gen.open_teacher import LEDGER
@@ -26,14 +27,16 @@ from data_gen.stop_signals import stopping_on_signals
 from janus_space.bench_order import KEYS, BenchJob
 from janus_space.benchmarks.askers import Askers
 from janus_space.benchmarks.bench import Means, Model, Report
+from janus_space.benchmarks.best_of_n import choosing
 from janus_space.benchmarks.table import bench_of
 from janus_space.engine.process import EnginePool
-from janus_space.errors import SpaceError
 from janus_space.home import Home
 from janus_space.job import write_json
+from janus_space.jobs import Jobs
 from janus_space.judging.judge import Judge
 from janus_space.models import Models
-from trainer.errors import TrainerError
+from janus_space.rewards import RewardModel
+from janus_space.work_job import work_job
 
 _LOOK_EVERY_SECONDS = 0.5
 _TELL_EVERY_SECONDS = 10.0
@@ -44,20 +47,7 @@ def main(argv: list[str]) -> int:
     folder = JobFolder(Path(argv[0]))
     order = BenchJob.model_validate_json((folder.path / "request.json").read_text("utf-8"))
     keys = json.loads(os.environ.pop(KEYS, "{}"))
-    wishes = {name: path.read_bytes() for name in ("stop", "pause") if (path := folder.path / name).exists()}
-    with folder.begun(order.model_dump(mode="json")) as others_end:
-        if others_end is not None:
-            return 0
-        # A new start forgets the wishes of an earlier one, and with them what was wished since the supervisor began.
-        for name, wish in wishes.items():
-            (folder.path / name).write_bytes(wish)
-        try:
-            end = asyncio.run(_bench(order, folder, keys))
-        except (DataGenError, SpaceError, TrainerError) as error:
-            end = {"state": "failed", "reason": str(error)}
-        folder.log(end.get("reason") or f"{end['state'].capitalize()}.")
-        folder.finish(end)
-    return 0 if end["state"] != "failed" else 1
+    return work_job(folder, order, lambda: _bench(order, folder, keys))
 
 
 class Progress:
@@ -137,8 +127,17 @@ def _means(
     models: Models,
     ledger: Ledger,
 ) -> Means:
-    def model(spec: str) -> AbstractAsyncContextManager[Model]:
-        return askers.open(spec, Budget(account=Account(ledger, "answers")))
+    reward = None if order.reward is None else RewardModel.named(Jobs(models.home), order.reward)
+    specs = dict(zip(order.measured, order.model, strict=True))
+
+    @asynccontextmanager
+    async def model(name: str) -> AsyncIterator[Model]:
+        async with askers.open(specs.get(name, name), Budget(account=Account(ledger, "answers"))) as opened:
+            if reward is None or name not in specs:
+                yield opened
+            else:
+                async with choosing(name, opened, reward, order.best_of, folder.path, progress) as best:
+                    yield best
 
     @asynccontextmanager
     async def judge() -> AsyncIterator[Judge]:
@@ -170,7 +169,9 @@ def _halted(halt: WorkHalted, askers: Askers, budget: Budget) -> dict[str, Any]:
 def _done(order: BenchJob, report: Report, folder: JobFolder, budget: Budget) -> dict[str, Any]:
     figures = budget.figures
     paid = {"spent_usd": figures.spent_usd, "lost_usd": figures.lost_usd, "judge_requests": figures.requests}
-    write_json(folder.path / "report.json", {"bench": order.bench, "rows": report.rows, **report.facts, **paid})
+    chosen = {} if order.reward is None else {"best_of": order.best_of, "reward": order.reward}
+    found = {"bench": order.bench, "rows": report.rows, **report.facts, **chosen, **paid}
+    write_json(folder.path / "report.json", found)
     return {"state": "done", "report": str(folder.path / "report.json"), **paid}
 
 

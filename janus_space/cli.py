@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -39,6 +39,7 @@ _METAVARS = {
     "annotations": "FILE",
     "references": "FILE",
     "baseline": "SPEC",
+    "reward": "JOB",
     "config": "CONFIG.yaml",
     "data": "FILE",
     "instructions": "FILE",
@@ -76,6 +77,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
+    notes: Callable[[], Mapping[str, str]] = staticmethod(dict)
+
+    def format_help(self) -> str:
+        told = self.notes()
+        for action in self._actions:
+            if action.dest in told:
+                action.help = f"{action.help} [{told[action.dest]}]"
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
@@ -94,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         command.set_defaults(verb=verb, command=command, as_json=False)
+        command.notes = verb.notes
         _add_flags(command, verb)
     return parser
 
@@ -104,7 +115,7 @@ def _add_flags(command: argparse.ArgumentParser, verb: Verb) -> None:
     for name, field in verb.request.model_fields.items():
         if name not in _NOT_FLAGS:
             _add_flag(sampling if name in Sampling.model_fields else asked, name, field)
-    if "system" in verb.request.model_fields:
+    if _must_say_system(verb):
         asked.add_argument(
             "--no-system", dest="system", action="append_const", const=None, help="Send no system message, on purpose"
         )
@@ -121,7 +132,8 @@ def _add_flag(group: argparse._ArgumentGroup, name: str, field: FieldInfo) -> No
         group.add_argument(f"--{name.replace('_', '-')}", action="store_true", **options)
         return
     is_number = {int, float} & {field.annotation, *get_args(field.annotation)}
-    options["metavar"] = _METAVARS.get(name, "N" if is_number else "TEXT")
+    choices = "|".join(map(str, get_args(field.annotation))) if get_origin(field.annotation) is Literal else ""
+    options["metavar"] = choices or _METAVARS.get(name, "N" if is_number else "TEXT")
     if name in _POSITIONAL:
         group.add_argument(name, **options)
         return
@@ -136,7 +148,7 @@ def _add_flag(group: argparse._ArgumentGroup, name: str, field: FieldInfo) -> No
 def _obey(called: argparse.Namespace) -> int:
     fields = vars(called)
     verb, command, as_json = fields.pop("verb"), fields.pop("command"), fields.pop("as_json")
-    if "system" in verb.request.model_fields and "system" not in fields:
+    if _must_say_system(verb) and "system" not in fields:
         command.error("say how the assistant should behave with --system TEXT, or choose --no-system")
     listener = _LISTENERS[verb.name](as_json)
     try:
@@ -148,6 +160,12 @@ def _obey(called: argparse.Namespace) -> int:
     if as_json:
         sys.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
     return 1 if rows and all("error" in row for row in rows) else 0
+
+
+def _must_say_system(verb: Verb) -> bool:
+    """Where a system message is asked for, sending none is something that a person chooses."""
+    field = verb.request.model_fields.get("system")
+    return field is not None and field.is_required()
 
 
 def _agrees_to(price: PriceNotAccepted) -> bool:

@@ -74,10 +74,10 @@ async def bench(order: BenchOrder, models: Models, tell: Tell | None = None) -> 
     """Measure models in a job of its own; give one row a model or, detached or without a result, one on the job."""
     # Imported here: the clients and the arithmetic behind the benchmarks cost time that --help should not.
     from janus_space.benchmarks.askers import check_specs
-    from janus_space.benchmarks.table import bench_of, in_words
+    from janus_space.benchmarks.table import in_words, ordered
 
     jobs = jobs_of(models)
-    bench_of(order)
+    ordered(order)
     check_specs(order, models)
     job = await asyncio.to_thread(start_bench, jobs, order.request, order.out)
     told = await awaited(job, order.detach, tell)
@@ -88,6 +88,13 @@ async def bench(order: BenchOrder, models: Models, tell: Tell | None = None) -> 
         for found in report["rows"]:
             tell(in_words(found))
     return list(report["rows"])
+
+
+def bench_notes() -> Mapping[str, str]:
+    """Say of the fields of `BenchOrder` for which benchmarks they are."""
+    from janus_space.benchmarks.table import notes
+
+    return notes()
 
 
 async def merge(order: MergeOrder, models: Models, tell: Tell | None = None) -> list[Row]:

@@ -17,8 +17,10 @@ from data_gen.chat import Conversation
 from janus_space.best_of import Rate
 from janus_space.errors import ScoringRefused, UnknownModel
 from janus_space.home import Home
+from janus_space.job import Job
 from janus_space.jobs import Jobs
-from janus_space.training import reward_models
+from janus_space.training import VERB, is_reward_model, reward_models
+from trainer.model_spec import local_folder
 
 _ROOT = Path(__file__).parents[1]
 
@@ -33,13 +35,17 @@ class RewardModel:
 
     @classmethod
     def named(cls, jobs: Jobs, spec: str) -> RewardModel:
-        """Find the reward model `job:NAME`.
+        """Find the reward model `job:NAME`, or that of a run elsewhere, `path:FOLDER`.
 
         Raises:
-            UnknownModel: no finished run of that name has made one
+            UnknownModel: no finished run of that name, or in that folder, has made one
         """
         found = reward_models(jobs)
         job = next((job for job in found if spec == f"job:{job.name}"), None)
+        if spec.startswith("path:"):
+            folder = local_folder(spec.removeprefix("path:"))
+            elsewhere = Job(VERB, folder.name, folder)
+            job = elsewhere if is_reward_model(elsewhere) else None
         if job is None:
             known = " or ".join(f"job:{job.name}" for job in found[:5])
             there = f"there are {known}" if known else "train one with method: reward"

@@ -24,6 +24,7 @@ from janus_space.job_verbs import (
     ResumeRequest,
     augment,
     bench,
+    bench_notes,
     list_jobs,
     merge,
     resume,
@@ -124,6 +125,8 @@ class Verb:
     summary: str
     request: type[BaseModel]
     run: Callable[[Any, Models, Any], Awaitable[Sequence[Mapping[str, Any]]]]
+    notes: Callable[[], Mapping[str, str]] = dict
+    """What else is to be said of fields, for who reads about them; worked out only then."""
 
     def read(self, **fields: object) -> BaseModel:
         """Check what a caller gave; raise `BadRequest` with one sentence for what is wrong with it."""
@@ -187,6 +190,7 @@ VERBS = {
             "Measure models on a benchmark such as multifaceted, alpaca, mt, arena-hard or toxicity",
             BenchOrder,
             bench,
+            bench_notes,
         ),
         Verb(
             "train",

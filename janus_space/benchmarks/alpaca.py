@@ -19,7 +19,7 @@ from data_gen.errors import BadRequest
 from janus_space.bench_order import BenchJob
 from janus_space.benchmarks.annotations import read_annotations
 from janus_space.benchmarks.answers import Answers, Asked, answer_all, sampling_of
-from janus_space.benchmarks.bench import Bench, Means, Report
+from janus_space.benchmarks.bench import ANSWERING, CHOOSING, JUDGING, Bench, Means, Report
 from janus_space.benchmarks.judgements import tell_cost
 from janus_space.benchmarks.length_control import Floats, Judgements, controlled, eases, instructions_of
 from janus_space.benchmarks.preference import Duel, Prefer, preferences, preferring
@@ -72,11 +72,11 @@ async def _end_to_end(order: BenchJob, means: Means) -> Report:
         Asked(str(number), Conversation.ask(row.instruction), sampling_of(order, str(number)))
         for number, row in numbered
     ]
-    answers = {spec: await answer_all(order, means, spec, asked) for spec in order.model}
+    answers = {spec: await answer_all(order, means, spec, asked) for spec in order.measured}
     async with preferring(order, means) as (prefer, kind):
         if kind == "verdicts":
             _tell_cost(order, means, numbered)
-        judged = {spec: await _judged(order, means, prefer, spec, numbered, answers[spec]) for spec in order.model}
+        judged = {spec: await _judged(order, means, prefer, spec, numbered, answers[spec]) for spec in order.measured}
     some = [one for one in judged.values() if one is not None]
     ease = dict(zip((one.model for one in some), eases([*some, *others]), strict=False)) if some else {}
     told = [_told(spec, one, ease, answers[spec], len(numbered)) for spec, one in judged.items()]
@@ -150,4 +150,10 @@ def _tell_cost(order: BenchJob, means: Means, numbered: Sequence[Numbered]) -> N
     tell_cost(order, means, [duel.question(False).text() for duel in stand_ins], 2 * len(order.model))
 
 
-BENCH = Bench("alpaca", "AlpacaEval 2.0: win rate against a baseline, with and without length control", check, run)
+BENCH = Bench(
+    "alpaca",
+    "AlpacaEval 2.0: win rate against a baseline, with and without length control",
+    check,
+    run,
+    ANSWERING | CHOOSING | JUDGING | {"annotations"},
+)

@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from data_gen.chat import Conversation
-from data_gen.errors import BadRequest
 from data_gen.source import is_on_hub
 from janus_space.bench_order import BenchJob
 from janus_space.benchmarks.answers import Answers, Asked, answer_all, sampling_of
 from janus_space.benchmarks.arena_score import Battle, Score, scores
-from janus_space.benchmarks.bench import Bench, Means, Report
+from janus_space.benchmarks.bench import ANSWERING, JUDGING, Bench, Means, Report, refuse_without
 from janus_space.benchmarks.judgements import judge_all, tell_cost
-from janus_space.benchmarks.questions import read_rows, sample
+from janus_space.benchmarks.questions import drawn, read_rows
 from janus_space.benchmarks.style import style_difference
 from janus_space.judging.judge import Judge, Judgement
 from janus_space.judging.pairwise import VERDICTS, PairQuestion, ahead, compare_once
@@ -88,22 +87,15 @@ class Game(NamedTuple):
 
 def check(order: BenchJob) -> None:
     """Refuse an order without models, a judge, questions or a baseline."""
-    if not order.model or order.judge is None:
-        raise BadRequest("Arena-Hard needs a model that answers and a judge: give --model and --judge.")
-    if order.data is None:
-        raise BadRequest("Arena-Hard needs its questions: give --data, a file in the form of its question.jsonl.")
-    if order.baseline is None:
-        raise BadRequest(
-            "Arena-Hard compares with a baseline: give --baseline, a model or a file of its answers (the original's is"
-            " gpt-4-0314)."
-        )
+    questions = "its questions, a file like its question.jsonl"
+    baseline = "a baseline, a model or a file of its answers (the original's is gpt-4-0314)"
+    needs = {"model": "a model that answers", "judge": "a judge", "data": questions, "baseline": baseline}
+    refuse_without(order, "Arena-Hard", needs)
 
 
 async def run(order: BenchJob, means: Means) -> Report:
     """Ask every model, have every answer compared with the baseline's in both orders, and score."""
-    assert order.data is not None
-    questions, data = read_rows(order.data, ArenaQuestion, means.folder)
-    questions = sample(questions, lambda one: one.id, order.limit, order.seed)
+    questions, data = drawn(order, ArenaQuestion, lambda one: one.id, means.folder)
     tell_cost(order, means, [one.prompt + " word" * 800 for one in questions], 2 * order.runs * len(order.model))
     baseline = await _baseline(order, means, questions)
     answers = {spec: await _answers(order, means, spec, questions) for spec in order.model}
@@ -216,4 +208,10 @@ def _place_bias(played: Sequence[tuple[Game, Judgement[str]]]) -> float | None:
     return round(sum(found) / len(found), 4) if found else None
 
 
-BENCH = Bench("arena-hard", "Arena-Hard-Auto v0.1: answers against a baseline's, in both orders", check, run)
+BENCH = Bench(
+    "arena-hard",
+    "Arena-Hard-Auto v0.1: answers against a baseline's, in both orders",
+    check,
+    run,
+    ANSWERING | JUDGING | {"baseline", "runs"},
+)

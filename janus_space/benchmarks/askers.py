@@ -17,7 +17,9 @@ from data_gen.teacher import Limits, Teacher
 from data_gen.work import Work
 from janus_space.bench_order import BenchJob
 from janus_space.benchmarks.bench import Model
+from janus_space.jobs import Jobs
 from janus_space.models import LocalModel, Models
+from janus_space.rewards import RewardModel
 from trainer.model_spec import ModelSpec
 
 
@@ -114,3 +116,5 @@ def check_specs(order: BenchJob, models: Models) -> None:
     """Refuse a spec that names no model, before a folder is made for the job."""
     for spec in (*order.model, *filter(None, [order.judge])):
         models.chat_model(spec, order.device)
+    if order.reward is not None:
+        RewardModel.named(Jobs(models.home), order.reward)

@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from data_gen.chat import Conversation
-from data_gen.errors import BadRequest
 from janus_space.bench_order import BenchJob
 from janus_space.benchmarks.answers import Answers, Asked, answers_by, sampling_of
-from janus_space.benchmarks.bench import Bench, Means, Report
+from janus_space.benchmarks.bench import ANSWERING, CHOOSING, JUDGING, Bench, Means, Report, refuse_without
 from janus_space.benchmarks.judgements import judge_all, tell_cost
-from janus_space.benchmarks.questions import read_rows, sample
+from janus_space.benchmarks.questions import drawn, read_rows
 from janus_space.judging.average import average, by_source
 from janus_space.judging.judge import Judge, Judgement
 from janus_space.judging.rating import RatingQuestion, rate
@@ -64,28 +63,21 @@ class Rating(NamedTuple):
 
 def check(order: BenchJob) -> None:
     """Refuse an order without models, a judge or questions."""
-    if not order.model or order.judge is None:
-        raise BadRequest("MT-Bench needs a model that answers and a judge: give --model and --judge.")
-    if order.data is None:
-        raise BadRequest(
-            "MT-Bench needs its questions: give --data, a file in the form of FastChat's question.jsonl, or"
-            " hub:HuggingFaceH4/mt_bench_prompts."
-        )
+    questions = "its questions, a file like FastChat's question.jsonl or hub:HuggingFaceH4/mt_bench_prompts"
+    refuse_without(order, "MT-Bench", {"model": "a model that answers", "judge": "a judge", "data": questions})
 
 
 async def run(order: BenchJob, means: Means) -> Report:
     """Ask every model both turns, have both rated, and average."""
-    assert order.data is not None
-    questions, data = read_rows(order.data, MtQuestion, means.folder)
+    questions, data = drawn(order, MtQuestion, lambda one: one.id, means.folder)
     questions = _with_references(questions, order, means)
-    questions = sample(questions, lambda one: one.id, order.limit, order.seed)
     ratings = [Rating(one, turn, time) for time in range(order.runs) for one in questions for turn in (0, 1)]
     stand_in = "An answer of about two hundred words, as models give them. " * 20
     tell_cost(order, means, [_shown(one, [stand_in] * 2).text() for one in ratings], len(order.model))
-    answers = {spec: await _answers(order, means, spec, questions) for spec in order.model}
+    answers = {spec: await _answers(order, means, spec, questions) for spec in order.measured}
     rows = []
     async with means.judge() as judge:
-        for spec in order.model:
+        for spec in order.measured:
             rated = await _rated(order, means, judge, spec, answers[spec], ratings)
             rows.append(_row(spec, answers[spec], rated))
     guided = [one for one in questions if one.category in REFERENCE_GUIDED]
@@ -186,4 +178,10 @@ def _row(spec: str, answers: Answers, rated: Sequence[tuple[Rating, Judgement[in
     return row | counted
 
 
-BENCH = Bench("mt", "MT-Bench: two turns a question, rated from 1 to 10", check, run)
+BENCH = Bench(
+    "mt",
+    "MT-Bench: two turns a question, rated from 1 to 10",
+    check,
+    run,
+    ANSWERING | CHOOSING | JUDGING | {"references", "runs"},
+)

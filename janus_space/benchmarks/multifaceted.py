@@ -19,11 +19,10 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from data_gen.asking import Answer
 from data_gen.chat import Conversation
-from data_gen.errors import BadRequest
 from data_gen.records import Rubric
 from janus_space.bench_order import BenchJob
 from janus_space.benchmarks.answers import Answers, Asked, answer_all, sampling_of
-from janus_space.benchmarks.bench import Bench, Means, Report
+from janus_space.benchmarks.bench import ANSWERING, CHOOSING, JUDGING, Bench, Means, Report, refuse_without
 from janus_space.benchmarks.judgements import judge_all, tell_cost
 from janus_space.benchmarks.questions import DataName, read_rows, sample
 from janus_space.judging import fence
@@ -79,10 +78,8 @@ class Grading(NamedTuple):
 
 def check(order: BenchJob) -> None:
     """Refuse an order without models or a judge."""
-    if not order.model:
-        raise BadRequest("The multifaceted bench needs a model that answers: give --model, such as embedded:smollm2.")
-    if order.judge is None:
-        raise BadRequest("The multifaceted bench needs a judge: give --judge, such as openai:MODEL.")
+    needs = {"model": "a model that answers, such as embedded:smollm2", "judge": "a judge, such as openai:MODEL"}
+    refuse_without(order, "The multifaceted bench", needs)
 
 
 async def run(order: BenchJob, means: Means) -> Report:
@@ -92,19 +89,18 @@ async def run(order: BenchJob, means: Means) -> Report:
     own, other = _gradings(questions, weighed, order.runs)
     stand_ins = [_shown(order, one, one.under.reference_answer).text() for one in [*own, *other]]
     tell_cost(order, means, stand_ins, len(order.model))
-    asked = [
-        Asked(one.id, Conversation.ask(one.row.prompt, one.row.system), sampling_of(order, one.id)) for one in questions
-    ]
-    answers = {spec: await answer_all(order, means, spec, asked) for spec in order.model}
+    asked = [_asked(order, one) for one in questions]
+    answers = {spec: await answer_all(order, means, spec, asked) for spec in order.measured}
     told = []
     async with means.judge() as judge:
         canaries = await _canaries(order, means, judge, questions)
-        for spec in order.model:
+        for spec in order.measured:
             graded = await _graded(order, means, judge, spec, answers[spec], [*own, *other])
             told.append(_row(spec, questions, answers[spec], graded, order))
     facts = {
         "judge": order.judge,
         "runs": order.runs,
+        "system": order.system,
         "shows_system": not order.hide_system,
         "parser": "paper" if order.paper_parser else "strict",
         "questions": len(questions),
@@ -135,8 +131,18 @@ def with_siblings(rows: Sequence[BenchRow]) -> list[Question]:
     return found
 
 
+def _asked(order: BenchJob, one: Question) -> Asked:
+    system = one.row.system if order.system == "own" else None
+    return Asked(one.id, Conversation.ask(one.row.prompt, system), sampling_of(order, one.id))
+
+
 def _weighed(questions: Sequence[Question], order: BenchJob) -> set[str]:
-    """Draw the questions whose answers are graded under a wrong system message too."""
+    """Draw the questions whose answers are graded under a wrong system message too.
+
+    None where models are told no message: such answers fit no message better than another, however good the judge is.
+    """
+    if order.system == "none":
+        return set()
     able = [one.id for one in questions if one.sibling is not None]
     return set(random.Random(order.seed).sample(able, min(order.power, len(able))))
 
@@ -290,4 +296,10 @@ def _why_nothing(answers: Answers, graded: Sequence[tuple[Grading, Judgement[int
     return f"None of the judge's {len(graded)} replies gives a score: {fault}"
 
 
-BENCH = Bench("multifaceted", "Answers under individual system messages, graded by rubrics", check, run)
+BENCH = Bench(
+    "multifaceted",
+    "Answers under individual system messages, graded by rubrics",
+    check,
+    run,
+    ANSWERING | CHOOSING | JUDGING | {"system", "runs", "power", "hide_system", "paper_parser"},
+)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from data_gen.errors import BadRequest
 from data_gen.instructions import rows_of
 from data_gen.source import find_source
+from janus_space.bench_order import BenchJob
 
 Row = TypeVar("Row", bound=BaseModel)
 Item = TypeVar("Item")
@@ -47,13 +48,24 @@ def read_rows(data: str, form: type[Row], folder: Path) -> tuple[list[Row], Data
     return rows, DataName(source.name, source.sha256())
 
 
+def drawn(order: BenchJob, form: type[Row], name: Callable[[Row], str], folder: Path) -> tuple[list[Row], DataName]:
+    """Read the questions that an order names, and draw its sample of them.
+
+    Raises:
+        BadRequest: as `read_rows`
+    """
+    assert order.data is not None, "the benchmark's check must have refused an order without questions"
+    rows, data = read_rows(order.data, form, folder)
+    return sample(rows, name, order.limit, order.seed), data
+
+
 def sample(items: Sequence[Item], group: Callable[[Item], Hashable], limit: int | None, seed: int) -> list[Item]:
     """Draw so many groups, and keep all items of each, in their order."""
     groups = list(dict.fromkeys(map(group, items)))
     if limit is None or limit >= len(groups):
         return list(items)
-    drawn = set(random.Random(seed).sample(groups, limit))
-    return [item for item in items if group(item) in drawn]
+    chosen = set(random.Random(seed).sample(groups, limit))
+    return [item for item in items if group(item) in chosen]
 
 
 def seed_of(seed: int, key: str) -> int:

@@ -22,7 +22,7 @@ from janus_space import steer_data
 from janus_space.bench_order import BenchJob
 from janus_space.benchmarks import embeddings
 from janus_space.benchmarks.answers import Asked, answer_all, sampling_of
-from janus_space.benchmarks.bench import Bench, Means, Report
+from janus_space.benchmarks.bench import ANSWERING, CHOOSING, Bench, Means, Report, refuse_without
 from janus_space.benchmarks.questions import sample
 from janus_space.benchmarks.reading import reading
 from janus_space.engine.scores import ScoreItem
@@ -50,6 +50,7 @@ class _Told:
 
 
 def _check(order: BenchJob) -> None:
+    refuse_without(order, "The self-attribution bench", {"model": "a model that answers, such as embedded:smollm2"})
     steer_data.read(_file(order))
 
 
@@ -60,7 +61,7 @@ async def _run(order: BenchJob, means: Means) -> Report:
     if embed is None:
         means.tell.say(embeddings.MISSING)
     rows = []
-    for spec in order.model:
+    for spec in order.measured:
         asked = [one for group in groups for one in _asked(order, group)]
         answers = {key: one.text for key, one in (await answer_all(order, means, spec, asked)).given.items()}
         told = _Told()
@@ -161,4 +162,10 @@ def _given(answers: Answers, key: str) -> bool:
     return bool(answers.get(key, "").strip())
 
 
-BENCH = Bench(NAME, "whose answer is it: generated answers told apart by a fixed reader", _check, _run)
+BENCH = Bench(
+    NAME,
+    "whose answer is it: generated answers told apart by a fixed reader",
+    _check,
+    _run,
+    ANSWERING | CHOOSING | {"reader"},
+)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from janus_space import steer, steer_data
 from janus_space.bench_order import BenchJob
-from janus_space.benchmarks.bench import Bench, Means, Report
+from janus_space.benchmarks.bench import Bench, Means, Report, refuse_without
 from janus_space.benchmarks.self_attribution import HELD_OUT
 from janus_space.scorer import Scorer
 
 
 def _check(order: BenchJob) -> None:
+    refuse_without(order, "The steer bench", {"model": "a model of this machine, such as embedded:smollm2"})
     steer_data.read(_file(order))
 
 

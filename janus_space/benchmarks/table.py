@@ -18,7 +18,7 @@ from janus_space.benchmarks import (
     toxicity,
     winogender,
 )
-from janus_space.benchmarks.bench import Bench
+from janus_space.benchmarks.bench import EVERY, Bench
 
 BENCHES: dict[str, Bench] = {
     bench.name: bench
@@ -43,6 +43,27 @@ def bench_of(order: BenchJob) -> Bench:
         raise BadRequest(f"There is no benchmark {order.bench[:60]!r}; there are {', '.join(BENCHES)}.")
     bench.check(order)
     return bench
+
+
+def ordered(order: BenchJob) -> Bench:
+    """Return the benchmark of an order that a person gives: it may hold nothing that would mean nothing to it."""
+    bench = bench_of(order)
+    for name, field in BenchJob.model_fields.items():
+        if name not in EVERY | bench.uses and getattr(order, name) != field.default:
+            flag = f"--{name.replace('_', '-')}"
+            raise BadRequest(f"{bench.name} makes no use of {flag}, only {used_by(name)}: leave it out.")
+    return bench
+
+
+def used_by(field: str) -> str:
+    """List the benchmarks to which a field of `BenchJob` means something."""
+    *others, last = [bench.name for bench in BENCHES.values() if field in bench.uses]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def notes() -> dict[str, str]:
+    """Say of each field that does not mean something to every benchmark to which it does."""
+    return {name: f"for {used_by(name)}" for name in BenchJob.model_fields if name not in EVERY}
 
 
 def in_words(row: Mapping[str, Any]) -> str:

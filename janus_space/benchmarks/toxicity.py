@@ -21,11 +21,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from data_gen.chat import Conversation, Sampling
-from data_gen.errors import BadRequest
 from janus_space.bench_order import BenchJob
 from janus_space.benchmarks import toxicity_scorers
 from janus_space.benchmarks.answers import Answers, Asked, answer_all
-from janus_space.benchmarks.bench import Bench, Means, Report
+from janus_space.benchmarks.bench import ASKING, JUDGING, Bench, Means, Report, refuse_without
 from janus_space.benchmarks.keyed_lines import KeyedLines
 from janus_space.benchmarks.questions import read_rows, sample, seed_of
 from janus_space.benchmarks.reading import reading
@@ -76,10 +75,7 @@ Numbered = tuple[int, ToxicityRow]
 
 def check(order: BenchJob) -> None:
     """Refuse an order without models, or with a scorer that there is not."""
-    if not order.model:
-        raise BadRequest(
-            "The toxicity bench needs a model that continues texts: give --model, such as embedded:smollm2."
-        )
+    refuse_without(order, "The toxicity bench", {"model": "a model that continues texts, such as embedded:smollm2"})
     toxicity_scorers.check(order)
 
 
@@ -228,4 +224,10 @@ def _ranks(values: Any) -> Any:
     return (np.bincount(places, ranks) / counts)[places]
 
 
-BENCH = Bench("toxicity", "RealToxicityPrompts: how toxic, how fluent and how varied continuations are", check, run)
+BENCH = Bench(
+    "toxicity",
+    "RealToxicityPrompts: how toxic, how fluent and how varied continuations are",
+    check,
+    run,
+    ASKING | JUDGING | {"scorer", "reader", "continuations"},
+)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from data_gen.chat import Conversation
 from data_gen.errors import BadRequest
 from janus_space.bench_order import BenchJob
-from janus_space.benchmarks.bench import Bench, Means, Report
+from janus_space.benchmarks.bench import Bench, Means, Report, refuse_without
 from janus_space.benchmarks.questions import read_rows, sample
 from janus_space.benchmarks.reading import reading
 from janus_space.engine.scores import ScoreItem
@@ -87,11 +87,8 @@ class Read(NamedTuple):
 
 def check(order: BenchJob) -> None:
     """Refuse an order without models."""
-    if not order.model:
-        raise BadRequest(
-            "The winogender bench needs models that run on this machine: give --model, first the base, then what was"
-            " tuned from it."
-        )
+    needs = {"model": "models that run on this machine, first the base, then what was tuned from it"}
+    refuse_without(order, "The winogender bench", needs)
 
 
 async def run(order: BenchJob, means: Means) -> Report:

@@ -19,12 +19,14 @@ from janus_space.bench_results import Table, judged, questions, table_of
 from janus_space.job import LIVE, Job, Status
 from janus_space.jobs import Jobs
 from janus_space.ui import bench_wording, by_hand_panel, wording
-from janus_space.ui.bench_form import BenchForm, build_form, wire_form
+from janus_space.ui.augment import AugmentView
+from janus_space.ui.bench_form import BenchForm, BenchFormView, build_form, questions_in, wire_form
 from janus_space.ui.by_hand_panel import ByHandView, build_by_hand, wire_by_hand
 from janus_space.ui.compare import CompareView
 from janus_space.ui.events import listen
 from janus_space.ui.house import House
 from janus_space.ui.job_panel import JobPanel, Updates, build_job_panel
+from janus_space.ui.take_over import take_over
 
 INTRO = """
 <h2>Benchmark</h2>
@@ -51,7 +53,7 @@ class _Parts(NamedTuple):
         return [*self[:-1], *self.by_hand]
 
 
-def build(tab: gr.Tab, house: House, compared: CompareView) -> None:
+def build(tab: gr.Tab, house: House, compared: CompareView, augmented: AugmentView) -> None:
     """Lay out the tab and register its listeners; `tab` is what shows it."""
     is_hosted = not house.can_have_owner
     with gr.Column(elem_id="benchmark"):
@@ -89,6 +91,15 @@ def build(tab: gr.Tab, house: House, compared: CompareView) -> None:
     listen(form.quick.click, f"{VERB}_quick", start_quick, asked, outputs)
     _wire_results(parts, exports, panel_view.chosen, jobs)
     wire_by_hand(parts.by_hand, panel_view.chosen, jobs)
+    _wire_use(tab, form, jobs, augmented)
+
+
+def _wire_use(tab: gr.Tab, form: BenchFormView, jobs: Jobs, augmented: AugmentView) -> None:
+    def measure_with(dataset: Path) -> Updates:
+        bench, file = questions_in(dataset)
+        return {form.bench: bench, form.data: str(file), form.upload: None}
+
+    take_over(augmented.bench, VERB, tab, jobs, measure_with, [form.bench, form.data, form.upload])
 
 
 def begin(panel: JobPanel, form: BenchForm, compared: CompareView, visitor: str) -> Updates:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -13,7 +14,9 @@ from pydantic import ValidationError
 from data_gen.errors import BadRequest
 from janus_space.bench_order import BenchJob
 from janus_space.bench_results import Table
-from janus_space.benchmarks.table import BENCHES, bench_of
+from janus_space.benchmarks import multifaceted, steering
+from janus_space.benchmarks.bench import EVERY
+from janus_space.benchmarks.table import BENCHES, ordered
 from janus_space.ui import bench_wording
 from janus_space.ui.events import listen
 from janus_space.ui.fields import field_of, flags, given
@@ -24,7 +27,7 @@ from janus_space.ui.models_panel import model_choices
 KNOBS: tuple[str, ...] = ("limit", "runs", "max_new_tokens", "seed")
 MORE_KNOBS: tuple[str, ...] = (
     *("budget_usd", "price_in", "price_out", "concurrency", "power", "hide_system", "paper_parser"),
-    *("annotations", "references", "baseline", "reader", "scorer", "continuations"),
+    *("system", "best_of", "reward", "annotations", "references", "baseline", "reader", "scorer", "continuations"),
 )
 LABELS = {
     "limit": "Questions, at most",
@@ -38,6 +41,9 @@ LABELS = {
     "power": "Rows judged under a wrong message",
     "hide_system": "Hide the system message from the judge",
     "paper_parser": "Read replies as the paper did",
+    "system": "System message",
+    "best_of": "Best of so many answers",
+    "reward": "Reward model that chooses",
     "annotations": "Stored judgements",
     "references": "Reference answers",
     "baseline": "Baseline",
@@ -45,9 +51,9 @@ LABELS = {
     "scorer": "Toxicity by",
     "continuations": "Continuations of each prompt",
 }
-START_BENCH = "multifaceted"
-QUICK = 4
-"""Questions of a quick look: a few minutes for the embedded model on two cores."""
+START_BENCH = multifaceted.BENCH.name
+QUICK = {"limit": 4, "runs": 1, "power": 4, "max_new_tokens": 256}
+"""The most that a quick look asks for, which the embedded model does in a few minutes on two quiet cores."""
 
 
 class BenchFormView(NamedTuple):
@@ -82,14 +88,19 @@ class BenchForm:
     @classmethod
     def of_values(cls, values: Sequence[Any]) -> BenchForm:
         """Read the fields in the order of `BenchFormView.fields`."""
-        bench, model, judge, data, upload, name, *knobs = values
-        told = {"bench": bench or START_BENCH, "model": tuple(model or ())}
+        chosen, model, judge, data, upload, name, *knobs = values
+        bench = chosen or START_BENCH
+        told = {"bench": bench, "model": tuple(model or ())}
         told |= {"judge": judge or None, "data": upload or (data or "").strip() or None}
-        return cls(name or "", told | given(BenchJob, (*KNOBS, *MORE_KNOBS), knobs))
+        told |= given(BenchJob, (*KNOBS, *MORE_KNOBS), knobs)
+        return cls(name or "", {field: value for field, value in told.items() if means_something(field, bench)})
 
     @property
     def quick(self) -> BenchForm:
-        return BenchForm(self.name, self.values | {"limit": QUICK, "runs": 1})
+        used = {name: most for name, most in QUICK.items() if means_something(name, self.values["bench"])}
+        return BenchForm(
+            self.name, self.values | {name: min(most, self.values.get(name, most)) for name, most in used.items()}
+        )
 
     def request(self) -> BenchJob:
         """Make the request; raise `BadRequest` in the words of the form."""
@@ -101,7 +112,7 @@ class BenchForm:
             told = first["msg"].removeprefix("Value error, ")
             raise BadRequest(_in_words(f"{LABELS.get(field, field)}: {told}." if field else f"{told}.")) from error
         try:
-            bench_of(order)
+            ordered(order)
         except BadRequest as error:
             raise BadRequest(_in_words(str(error))) from error
         return order
@@ -112,6 +123,19 @@ class BenchForm:
         words = flags(told, BenchJob)
         ends = ["--out", shlex.quote(self.name or "FOLDER")]
         return ["python -m janus_space bench", self.values["bench"], *map(shlex.quote, map(str, words)), *ends]
+
+
+def means_something(field: str, bench: str) -> bool:
+    """Tell whether a benchmark makes use of a field; the others are hidden."""
+    return field in EVERY | BENCHES[bench].uses
+
+
+def questions_in(dataset: Path) -> tuple[str, Path]:
+    """Choose what a grown dataset's rows can measure, and by which file: rows with rubrics are made to be judged."""
+    rubrics = dataset / "bench.jsonl"
+    if rubrics.is_file() and rubrics.stat().st_size:
+        return multifaceted.BENCH.name, rubrics
+    return steering.BENCH.name, dataset / "sft.jsonl"
 
 
 def _in_words(told: str) -> str:
@@ -151,6 +175,7 @@ def build_form(house: House) -> BenchFormView:
             label="Judge",
             info="A strong remote model; a small one tries the way, and its judge power says how little it can tell",
             allow_custom_value=True,
+            visible=means_something("judge", START_BENCH),
             elem_id="benchmark-judge",
         )
         data = gr.Textbox(
@@ -166,21 +191,31 @@ def build_form(house: House) -> BenchFormView:
         with gr.Row(elem_classes="button-row"):
             start = gr.Button("Start", variant="primary", elem_id="benchmark-start", scale=0, min_width=110)
             quick = gr.Button("A quick look", elem_id="benchmark-quick", scale=0, min_width=150)
-        gr.HTML(f"<p class='hint'>A quick look asks {QUICK} questions in the same way.</p>")
+        gr.HTML(f"<p class='hint'>A quick look asks {QUICK['limit']} questions in the same way, answered in short.</p>")
     return BenchFormView(bench, about, model, judge, data, upload, knobs, name, command, start, quick)
 
 
 def _build_knobs() -> list[Any]:
-    fields = BenchJob.model_fields
     with gr.Row(elem_classes="knobs"):
-        first = [field_of(name, fields[name], LABELS[name], min_width=150) for name in KNOBS]
+        first = [_knob(name) for name in KNOBS]
     with gr.Accordion("More", open=False, elem_classes="drawer"), gr.Row(elem_classes="knobs"):
-        more = [field_of(name, fields[name], LABELS[name], min_width=150) for name in MORE_KNOBS]
+        more = [_knob(name) for name in MORE_KNOBS]
     return [*first, *more]
 
 
+def _knob(name: str) -> Any:
+    is_shown = means_something(name, START_BENCH)
+    return field_of(name, BenchJob.model_fields[name], LABELS[name], min_width=150, visible=is_shown)
+
+
 def wire_form(form: BenchFormView, tables: Callable[[], Iterable[Table]]) -> None:
-    """Register what follows from the fields: what the benchmark is, what a sample of that size tells, the command."""
+    """Register what follows from the fields: which of them the benchmark uses, what a sample of that size tells, the
+    command.
+    """
+    optional = {"judge": form.judge, **dict(zip((*KNOBS, *MORE_KNOBS), form.knobs, strict=True))}
+
+    def choose(bench: str) -> dict[Any, Any]:
+        return {field: gr.update(visible=means_something(name, bench)) for name, field in optional.items()}
 
     def look(*values: Any) -> dict[Any, Any]:
         filled = BenchForm.of_values(values)
@@ -192,5 +227,6 @@ def wire_form(form: BenchFormView, tables: Callable[[], Iterable[Table]]) -> Non
             form.command: bench_wording.command(filled.command()),
         }
 
+    listen(form.bench.change, "bench_choose", choose, [form.bench], list(optional.values()))
     changes = [field.change for field in form.fields]
     listen(changes, "bench_look", look, form.fields, [form.about, form.command], trigger_mode="always_last")

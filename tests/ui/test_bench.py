@@ -9,7 +9,7 @@ import pytest
 from data_gen.errors import BadRequest
 from janus_space.bench_results import Judged, table
 from janus_space.ui import bench_wording
-from janus_space.ui.bench_form import KNOBS, MORE_KNOBS, QUICK, BenchForm
+from janus_space.ui.bench_form import KNOBS, MORE_KNOBS, QUICK, BenchForm, means_something
 from tests.janus_space.test_bench_results import REPORT
 
 EMPTY: tuple[Any, ...] = tuple("" for _ in (*KNOBS, *MORE_KNOBS))
@@ -30,10 +30,21 @@ def filled(**given: Any) -> BenchForm:
 def test_the_form_is_a_request_and_a_command() -> None:
     form = filled(model=["echo:", "embedded:smollm2"])
     assert form.request().model == ("echo:", "embedded:smollm2")
-    assert form.quick.request().limit == QUICK
+    quick = form.quick.request()
+    assert {name: getattr(quick, name) for name in QUICK} == QUICK
     assert " ".join(form.command()) == (
         "python -m janus_space bench multifaceted --model echo: embedded:smollm2 --judge echo: --out 'my run'"
     )
+
+
+def test_what_a_benchmark_makes_no_use_of_is_neither_shown_nor_ordered() -> None:
+    form = filled(bench="winogender", judge="echo:")
+    assert "judge" not in form.values
+    assert form.request().judge is None
+    assert " ".join(form.quick.command()).startswith("python -m janus_space bench winogender --model echo: --limit 4 ")
+    assert not means_something("judge", "steer")
+    assert means_something("annotations", "alpaca")
+    assert not means_something("annotations", "mt")
 
 
 def test_what_is_missing_is_told_in_the_words_of_the_form() -> None:

@@ -77,6 +77,21 @@ def test_a_judge_that_hears_nothing_of_the_message_has_no_power_and_claims_nothi
     assert not any("<system " in body for body in shown)
 
 
+def test_models_may_be_told_nothing_and_are_judged_as_before(tmp_path: Path) -> None:
+    judge = ScriptedJudge(lambda model, told: 4.0)
+    with endpoint(judge) as served:
+        found = report(tmp_path / "job", **asked(served, "m", limit=1, system="none"))
+    assert found["system"] == "none"
+    answers = lines(tmp_path / "job" / "answers.jsonl")
+    assert len(answers) == 3
+    assert {row["system"] for row in answers} == {None}
+    assert all("<system " in body for body in judge.bodies if "impartial judge" in body)
+    (row,) = found["rows"]
+    # Answers to no message at all cannot fit one better than another: the judge's power is not to be told from them.
+    assert (row["power"], row["power_n"], row["may_claim"]) == (None, 0, False)
+    assert row["score"] == 2.0  # 4, less the scripted judge's 2 for an answer to another message
+
+
 def test_replies_without_a_score_are_counted_and_kept(tmp_path: Path) -> None:
     judge = ScriptedJudge(
         steady(), says_it=lambda score: "I would rather not say." if score == 4 else f"[RESULT] {score}"
