@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -216,26 +213,6 @@ def test_exports_hold_the_questions_and_the_answers(compare: ComparePage) -> Non
     script = exported(compare, "Python")
     compile(script, "export.py", "exec")
     assert f"Client('{compare.url}')" in script
-
-
-@pytest.fixture
-def canary() -> Iterator[tuple[str, list[str]]]:
-    """Stand for a stranger's server: its address, and what was asked of it."""
-    asked: list[str] = []
-
-    class Canary(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Canary) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
-        server.shutdown()
 
 
 def test_an_image_in_an_answer_tells_no_other_server(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import threading
+import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from data_gen.chat import Sampling
 from janus_space.comparison import Column, Comparison, Turn
+from janus_space.home import Home
 from janus_space.share import to_code
 from tests.browser.conftest import PATIENCE_MS, ComparePage
+from tests.browser.planted import plant
 from tests.endpoint import endpoint, fails, says
+from tests.running_app import running_app
 from tests.security.attacker import TRIED
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -80,6 +83,7 @@ PAYLOADS = [
     f"%3Cimg src=x onerror={OWN}%3E",
     f"\\u003cimg src=x onerror={OWN}\\u003e",
 ]
+# Gradio writes a page's settings into a script as JSON in which no tag can begin or end.
 SCRIPTED = """() => ({
   owned: window.owned ?? null,
   handlers: [...document.querySelectorAll('*')].flatMap((e) => [...e.attributes].map((a) => [e, a]))
@@ -87,30 +91,11 @@ SCRIPTED = """() => ({
   links: [...document.querySelectorAll('[href], [src], [action], [data]')]
     .filter((e) => [...e.attributes].some((a) => /^\\s*(javascript|data:text)/i.test(a.value)))
     .map((e) => e.outerHTML.slice(0, 120)),
-  scripts: [...document.scripts].filter((e) => /owned/.test(e.textContent)).length,
+  scripts: [...document.scripts].map((e) => e.textContent)
+    .filter((text) => /owned/.test(text) && !/^window\\.gradio_config = [^<>]*$/.test(text)).length,
   frames: [...document.querySelectorAll('iframe, object, embed')].length,
 })"""
 NOTHING = {"owned": None, "handlers": [], "links": [], "scripts": 0, "frames": 0}
-
-
-@pytest.fixture
-def canary() -> Iterator[tuple[str, list[str]]]:
-    """Stand for a stranger's server: its address, and what was asked of it."""
-    asked: list[str] = []
-
-    class Canary(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Canary) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
-        server.shutdown()
 
 
 @pytest.fixture
@@ -167,3 +152,58 @@ def test_no_broken_link_becomes_a_script(page: Page, app_url: str, canary: tuple
     expect(page.get_by_text("This share link is damaged")).to_be_visible(timeout=PATIENCE_MS)
     TRIED["script"] += 1
     unharmed(page, asked)
+
+
+IN_A_NAME = f"<img src=x onerror={OWN}>"
+WHERE_PLANTED = [
+    ("Leaderboard", ["#standings"]),
+    ("Augment", ["#augment-jobs", "#augment-sample"]),
+    ("Train", ["#train-jobs", "#train-jobs .samples"]),
+    ("Benchmark", ["#bench-jobs", "#bench-headline", "#benchmark-table", "#benchmark-answers"]),
+    ("Publish", ["#publish-jobs", "#publish-headline", "#publish-asked", "#publish-preview"]),
+]
+"""By tab, where texts of jobs, rows, reports, cards and votes stand."""
+
+
+def show_tab(page: Page, name: str) -> None:
+    """Choose a tab, also where it is behind three dots."""
+    tab, more = page.get_by_role("tab", name=name), page.get_by_role("button", name="More tabs")
+    expect(tab.or_(more).first).to_be_visible(timeout=PATIENCE_MS)
+    if not tab.is_visible():
+        more.click()
+        tab = page.locator(".overflow-dropdown").get_by_role("button", name=name)
+    tab.click()
+
+
+def test_no_text_of_the_home_becomes_a_script(page: Page, tmp_path: Path, canary: tuple[str, list[str]]) -> None:
+    """Names, logs, errors, rows, samples, reports, verdicts, cards, votes, preferences and personas."""
+    address, asked = canary
+    plant(Home.at(tmp_path / "home"), all_payloads(address), IN_A_NAME)
+    with running_app(tmp_path / "home") as app:
+        compare = ComparePage(page, app.url).open()
+        for tab, places in WHERE_PLANTED:
+            show_tab(page, tab)
+            for place in places:
+                expect(page.locator(place).first).to_contain_text("owned", timeout=PATIENCE_MS)
+                TRIED["script"] += len(PAYLOADS)
+            unharmed(page, asked)
+        show_tab(page, "Augment")
+        page.locator("#augment-jobs .job-list button").filter(has_text="made").click()
+        for place in ("#augment-headline", "#review-rows"):
+            expect(page.locator(place)).to_contain_text("owned", timeout=PATIENCE_MS)
+        unharmed(page, asked)
+        show_tab(page, "Compose")
+        personas = tmp_path / "personas.json"
+        told = [{"name": payload[:60], "who": payload[:160], "preferences": ["plain-words"]} for payload in PAYLOADS]
+        personas.write_text(json.dumps({"format": "janus-space personas", "personas": told}), "utf-8")
+        page.get_by_label("Import a file").set_input_files(personas)
+        expect(page.locator("[data-key='mine-0']")).to_contain_text("owned", timeout=PATIENCE_MS)
+        page.get_by_label("Search the preferences").fill("script")
+        expect(page.locator("#preference-tree [data-key='planted-words']")).to_be_visible(timeout=PATIENCE_MS)
+        TRIED["script"] += 3 * len(PAYLOADS)
+        unharmed(page, asked)
+        show_tab(page, "Compare")
+        compare.choose("Same instructions, different models")
+        compare.model("A").click()
+        expect(page.get_by_role("option").filter(has_text="trained here")).to_contain_text("owned")
+        unharmed(page, asked)

@@ -40,6 +40,16 @@ class TrainTab:
         expect(self.config).to_contain_text("method: sft", timeout=PATIENCE_MS)
         return self
 
+    def come_back(self) -> TrainTab:
+        """Go to another tab and back, so that the jobs are listed anew.
+
+        A reload would cut Gradio's client off from events that have just begun, and it complains of its own AbortError.
+        """
+        for name in ("Compare", "Train"):
+            self.page.get_by_role("tab", name=name).click()
+        expect(self.page.locator("#train-jobs [data-key='written']")).to_be_visible(timeout=PATIENCE_MS)
+        return self
+
     @property
     def config(self) -> Locator:
         return self.page.locator("#train-config")
@@ -210,7 +220,7 @@ def test_runs_are_compared_and_one_without_memory_is_retried(tab: TrainTab, home
     cure = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}
     no_memory = {"state": "failed", "kind": "OutOfMemory", "reason": "The memory of cpu is too small.", "cure": cure}
     (home / "jobs/train/other/exit.json").write_text(json.dumps(no_memory))
-    page = tab.open().page
+    page = tab.come_back().page
     page.locator("#train-runs").get_by_role("button", name="Compare runs").click()
     for name in ("written", "other"):
         page.locator("#train-runs-chosen input").click()

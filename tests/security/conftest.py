@@ -11,9 +11,11 @@ from collections.abc import Iterator
 import itsdangerous
 import pytest
 
+from tests.hub import TOKEN, LocalHub
 from tests.running_app import RunningApp, running_app
 from tests.security.attacker import Attacker
 from tests.security.provider import Provider, provider
+from tests.security.watched import HOUSE_KEY, Watched, sentinels, watched_app
 
 SPACE_HOST = "author-janus.hf.space"
 OAUTH_SECRET = "the-secret-of-this-space"
@@ -44,18 +46,41 @@ def space(tmp_path_factory: pytest.TempPathFactory, hub: Provider) -> Iterator[R
 
 
 @pytest.fixture(scope="package")
-def token_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningApp, str]]:
+def watched_hub() -> Iterator[LocalHub]:
+    """Where the watched house publishes to."""
+    with LocalHub() as hub:
+        yield hub
+
+
+@pytest.fixture(scope="package")
+def watched(tmp_path_factory: pytest.TempPathFactory, watched_hub: LocalHub) -> Iterator[Watched]:
+    """A server with secrets in its environment; at the end, none of them is left anywhere."""
+    folder = tmp_path_factory.mktemp("watched")
+    theirs = watched_hub.environment(folder / "hf", token=TOKEN)
+    environment = {name: value for name, value in theirs.items() if name.startswith("HF_")}
+    environment |= {"HF_HUB_OFFLINE": "0", "OPENAI_API_KEY": HOUSE_KEY}
+    environment["OPENAI_BASE_URL"] = "https://elsewhere.example/v1"
+    with watched_app(folder, "--visitors", **environment) as app:
+        yield app
+    assert sentinels(app) == []
+
+
+@pytest.fixture(scope="package")
+def token_house(watched: Watched) -> tuple[RunningApp, str]:
     """A server for one owner, who holds the launch token, and visitors."""
-    home = tmp_path_factory.mktemp("token")
-    with running_app(home, "--launch-token", "--visitors") as app:
-        url, _, token = app.url.partition("/?token=")
-        yield RunningApp(url, app.process), token
+    return watched.app, watched.token
 
 
-def session_cookie(name: str, number: str = "5", secret: str = OAUTH_SECRET, seconds: float = 3600) -> str:
+def session_cookie(
+    name: str,
+    number: str = "5",
+    secret: str = OAUTH_SECRET,
+    seconds: float = 3600,
+    access_token: str = "hf_SENTINEL_oauth_access_token",
+) -> str:
     """Sign a session as Gradio does; with the Space's secret it is what a real sign-in leaves behind."""
     info = {
-        "access_token": "hf_SENTINEL_oauth_access_token",
+        "access_token": access_token,
         "expires_at": int(time.time() + seconds),
         "userinfo": {"sub": number, "name": name, "preferred_username": name, "profile": "", "picture": ""},
     }

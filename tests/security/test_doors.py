@@ -10,6 +10,8 @@ from tests.running_app import RunningApp
 from tests.security.attacker import JOIN, TRIED, Attacker
 from tests.security.conftest import SPACE_HOST, session_cookie
 
+pytestmark = pytest.mark.xdist_group("security")  # one worker, so that the apps are started once
+
 FOREIGN_HOSTS = [
     "evil.example",
     f"{SPACE_HOST}.evil.example",

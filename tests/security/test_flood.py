@@ -17,6 +17,8 @@ from tests.running_app import RunningApp
 from tests.security.attacker import JOIN, TRIED, events_of, values_of
 from tests.security.conftest import visitor_of
 
+pytestmark = pytest.mark.xdist_group("security")  # one worker, so that the apps are started once
+
 JSON = {"Content-Type": "application/json"}
 
 

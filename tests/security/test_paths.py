@@ -19,6 +19,8 @@ from tests.security.attacker import TRIED, Attacker, events_of, values_of
 from tests.security.conftest import SPACE_HOST, session_cookie, visitor_of
 from trainer.errors import TrainerError
 
+pytestmark = pytest.mark.xdist_group("security")  # one worker, so that the apps are started once
+
 TARGETS = ["/etc/passwd", "/proc/self/environ", str(ROOT / "pyproject.toml"), str(Path.home() / ".bashrc")]
 DISGUISES = [
     "{}",

@@ -13,6 +13,8 @@ from tests.running_app import RunningApp
 from tests.security.attacker import TRIED, Attacker, events_of, values_of
 from tests.security.conftest import SPACE_HOST, session_cookie, visitor_of
 
+pytestmark = pytest.mark.xdist_group("security")  # one worker, so that the apps are started once
+
 NOT_ALLOWED = "not allowed"
 _AT_A_TIME = 100  # events a minute that a visitor may trigger are not what is tested here
 

@@ -13,6 +13,8 @@ from tests.security.attacker import TRIED, Attacker, events_of
 from tests.security.conftest import SPACE_HOST, visitor_of
 from tests.security.provider import Provider
 
+pytestmark = pytest.mark.xdist_group("security")  # one worker, so that the apps are started once
+
 
 class _NoRedirect(HTTPRedirectHandler):
     def redirect_request(self, *_: object) -> None:
