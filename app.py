@@ -28,6 +28,9 @@ def main() -> int:
     parser.add_argument(
         "--api", action="store_true", help="let visitors call the named endpoints, too; on loopback they always answer"
     )
+    parser.add_argument(
+        "--mcp", action="store_true", help="offer the named endpoints as tools to MCP clients, at /gradio_api/mcp"
+    )
     return launch(Wishes(**vars(parser.parse_args())))
 
 

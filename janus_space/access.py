@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 
@@ -32,6 +32,8 @@ class Caller:
     """The name of their account on the Hub, where they signed in."""
     may_use_api: bool = False
     """Whether the named endpoints answer them, not only the page."""
+    hub_token: str | None = field(default=None, repr=False)
+    """Lent by the owner's sign-in, to publish with; it lasts as long as the request."""
 
     @property
     def is_owner(self) -> bool:
@@ -94,18 +96,18 @@ EVENTS: dict[str, Role] = {
     **{f"train_{what}": Role.OWNER for what in ("open", "poll", "pick", "stop", "pause", "resume", "kill")},
     **{
         f"train_{what}": Role.OWNER
-        for what in ("enter", "upload", "preset", "config", "xray", "start", "look_at_job", "use", "use_go")
+        for what in ("enter", "upload", "preset", "config", "xray", "start", "look_at_job", "use")
     },
-    **{f"train_{what}": Role.OWNER for what in ("try", "try_go", "estimate", "change", "retry", "runs")},
+    **{f"train_{what}": Role.OWNER for what in ("try", "try_go", "estimate", "change", "retry", "retry_rent", "runs")},
     **{f"train_{what}": Role.OWNER for what in ("merge", "merging", "machines", "price", "rent")},
     **{f"bench_{what}": Role.OWNER for what in ("open", "poll", "pick", "stop", "pause", "resume", "kill")},
-    **{f"bench_{what}": Role.OWNER for what in ("look", "start", "quick", "question", "by_hand")},
-    **{f"bench_{what}": Role.OWNER for what in ("csv", "markdown", "latex", "eval_results")},
+    **{f"bench_{what}": Role.OWNER for what in ("look", "start", "quick", "question", "by_hand", "use")},
+    **{f"bench_{what}": Role.OWNER for what in ("choose", "csv", "markdown", "latex", "eval_results")},
     **dict.fromkeys(("best_of", "best_of_enter", "best_of_stop"), Role.OWNER),  # by a job of this house
     **{f"publish_{what}": Role.OWNER for what in ("open", "poll", "pick", "stop", "pause", "resume", "kill")},
     **{
         f"publish_{what}": Role.OWNER
-        for what in ("enter", "what", "token", "start", "look", "look_at_job", "look_at_card", "agree", "card")
+        for what in ("enter", "what", "token", "start", "look", "look_at_job", "look_at_card", "agree", "card", "use")
     },
     "compose_open": Role.ANON,
     "compose_pick": Role.ANON,
@@ -145,6 +147,12 @@ def asked_by(caller: Caller) -> Iterator[None]:
 def current_caller() -> Caller | None:
     """Tell who is asking; None where nobody came in by the door, as on the command line."""
     return _caller.get()
+
+
+def lent_hub_token() -> str | None:
+    """Return the token for the Hub that the sign-in of whoever is asking lends."""
+    caller = current_caller()
+    return caller.hub_token if caller is not None else None
 
 
 def may(role: Role, event: str) -> bool:

@@ -16,14 +16,17 @@ import ipaddress
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from janus_space.access import Caller, Role, is_loopback
 from janus_space.launch_token import LaunchToken
 
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 OAUTH_VARIABLES = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL")
+WRITING_SCOPES = frozenset({"contribute-repos", "write-repos", "manage-repos"})
+"""Of a sign-in whose token can publish; the first reaches nothing but what was made with it."""
 # Whoever puts one of these on a request, a proxy or a liar, is not simply sitting here.
 FORWARDING_HEADERS = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
 
@@ -56,19 +59,25 @@ class Space:
     creator: str | None = None
     """The creator's account by number, which no renaming changes."""
     signs_in: bool = False
+    lends_tokens: bool = False
+    """Whether its sign-in asks for a token that can publish, and at the Hub that this house publishes to."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Space | None:
         """Read the environment; None where this is no hosted Space."""
         if not environ.get("SPACE_ID"):
             return None
+        # Without SYSTEM, Gradio would mock the sign-in, and take anybody for the account of this machine.
+        signs_in = environ.get("SYSTEM") == "spaces" and all(environ.get(name) for name in OAUTH_VARIABLES)
+        hub = environ.get("HF_ENDPOINT") or "https://huggingface.co"
+        is_same_hub = urlsplit(environ.get("OPENID_PROVIDER_URL", ""))[:2] == urlsplit(hub)[:2]
         hosts = (host_name(host.strip()) for host in environ.get("SPACE_HOST", "").split(","))
         return cls(
             environ["SPACE_ID"],
             frozenset(host for host in hosts if host),
             environ.get("SPACE_CREATOR_USER_ID"),
-            # Without SYSTEM, Gradio would mock the sign-in, and take anybody for the account of this machine.
-            signs_in=environ.get("SYSTEM") == "spaces" and all(environ.get(name) for name in OAUTH_VARIABLES),
+            signs_in,
+            lends_tokens=signs_in and is_same_hub and _may_publish(environ["OAUTH_SCOPES"]),
         )
 
     def caller(self, asked: Asked) -> Caller:
@@ -79,7 +88,10 @@ class Space:
             return Caller(Role.ANON, f"visitor {counted_as(hops)}")
         name, number = str(account.get("preferred_username", "")), str(account["sub"])
         is_owner = (bool(name) and name == self.id.partition("/")[0]) or number == self.creator
-        return Caller(Role.OWNER if is_owner else Role.USER, f"account {number}", name)
+        if not is_owner:
+            return Caller(Role.USER, f"account {number}", name)
+        token = lent_token(asked.session) if self.lends_tokens else None
+        return Caller(Role.OWNER, f"account {number}", name, hub_token=token)
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,8 @@ class Door:
     """Beside the holder of the token; on a hosted Space they always come in."""
     answers_api: bool = False
     """Whether visitors from elsewhere may call the named endpoints."""
+    has_tools: bool = False
+    """Whether it answers MCP clients, those whom the named endpoints answer."""
     names: frozenset[str] = frozenset()
     """Host names it is asked by, beside this machine's own and plain addresses."""
 
@@ -127,8 +141,7 @@ class Door:
         return self._allowed(visitor) if self.takes_visitors else None
 
     def _allowed(self, caller: Caller) -> Caller:
-        may_use_api = self.answers_api or caller.is_owner
-        return Caller(caller.role, caller.name, caller.account, may_use_api)
+        return replace(caller, may_use_api=self.answers_api or caller.is_owner)
 
 
 def signed_in(session: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -139,6 +152,14 @@ def signed_in(session: Mapping[str, Any]) -> Mapping[str, Any] | None:
         return None
     ends_at = info.get("expires_at")
     return account if isinstance(ends_at, int | float) and ends_at > time.time() else None
+
+
+def lent_token(session: Mapping[str, Any]) -> str | None:
+    """Read the token of a session that has not run out, unless its account has granted less than to publish."""
+    info = session["oauth_info"] if signed_in(session) is not None else {}
+    token, granted = info.get("access_token"), info.get("scope")
+    is_enough = not isinstance(granted, str) or _may_publish(granted)
+    return token if isinstance(token, str) and token and is_enough else None
 
 
 def counted_as(hops: Sequence[str]) -> str:
@@ -175,6 +196,10 @@ def machine_names(host: str) -> frozenset[str]:
 def _tokens_shown(asked: Asked) -> list[str]:
     scheme, _, bearer = asked.headers.get("authorization", "").partition(" ")
     return [*asked.cookies.values(), *([bearer.strip()] if scheme.lower() == "bearer" else [])]
+
+
+def _may_publish(scopes: str) -> bool:
+    return not WRITING_SCOPES.isdisjoint(scopes.split())
 
 
 def _is_address(host: str) -> bool:

@@ -43,18 +43,41 @@ class Engines(Protocol):
         ...
 
 
+class Holder(Protocol):
+    """What holds a base in the app's own process, as on ZeroGPU."""
+
+    @property
+    def base(self) -> str: ...
+
+    def chat_model(self, spec: str, weights: ModelSpec) -> ChatModel | None:
+        """Return the model that these weights name; None where they are not held."""
+        ...
+
+
 class Models:
     """What can be asked here. Where strangers come in, they reach the models of the table and those that are `offered`,
     and neither folders, nor the network, nor the house's key. Its owner reaches everything there, too.
     """
 
     def __init__(
-        self, home: Home, engines: Engines, *, hosted: bool = False, offered: Collection[str] = frozenset()
+        self,
+        home: Home,
+        engines: Engines,
+        *,
+        hosted: bool = False,
+        offered: Collection[str] = frozenset(),
+        holder: Holder | None = None,
     ) -> None:
         self.home = home
         self.engines = engines
+        self._holder = holder
         self._has_strangers = hosted
         self._offered = offered
+
+    @property
+    def held(self) -> str | None:
+        """The base that this process holds, for which a GPU is lent when it is asked."""
+        return self._holder.base if self._holder is not None else None
 
     @property
     def hosted(self) -> bool:
@@ -76,7 +99,7 @@ class Models:
         if kind == "openai":
             return self._remote(spec, session_keys or {})
         if kind == "job":
-            return LocalModel(spec, self._trained(spec.removeprefix("job:")), device, self.engines)
+            return self._placed(spec, self._trained(spec.removeprefix("job:")), device)
         if kind not in ("embedded", "hf", "path"):
             raise UnknownModel(f"No model goes by {spec[:100]!r}; models are written {FORMS}.")
         return self._local(spec, device)
@@ -111,7 +134,11 @@ class Models:
                 "On this hosted Space, only the models of its table can be asked, since others would have to be"
                 " fetched: choose one of them, or run Janus Space on your own machine."
             )
-        return LocalModel(spec, weights, device, self.engines)
+        return self._placed(spec, weights, device)
+
+    def _placed(self, spec: str, weights: ModelSpec, device: str) -> ChatModel:
+        held = self._holder.chat_model(spec, weights) if self._holder is not None and device == "auto" else None
+        return held or LocalModel(spec, weights, device, self.engines)
 
 
 class LocalModel:

@@ -24,6 +24,7 @@ ACCEPT = "--accept="
 EDITED_CARD = "card.md"
 What = Literal["model", "dataset", "space", "collection"]
 WHATS: tuple[What, ...] = get_args(What)
+Hardware = Literal["auto", "cpu", "zero", "gpu"]
 Question = Literal["licence", "snippet", "roundtrip", "steerability"]
 QUESTIONS: tuple[Question, ...] = get_args(Question)
 
@@ -40,7 +41,16 @@ class Publication(BaseModel):
     )
 
 
-class PublishJob(Publication):
+class SpaceWish(BaseModel):
+    """What only a Space has."""
+
+    hardware: Hardware = Field(
+        "auto",
+        description="Of a space: cpu, zero (ZeroGPU, a GPU lent for each answer) or gpu; auto goes by the model's size",
+    )
+
+
+class PublishJob(Publication, SpaceWish):
     """What to publish where. With a `config`, it is trained and measured first."""
 
     what: What
@@ -65,7 +75,7 @@ class Waiting(BaseModel):
     detach: bool = Field(False, description="Return at once; the job goes on by itself")
 
 
-class PublishOrder(Publication, Waiting):
+class PublishOrder(Publication, SpaceWish, Waiting):
     """What to publish where, and how it is waited for."""
 
     what: What = Field(description="model, dataset, space or collection")

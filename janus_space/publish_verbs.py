@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_gen.errors import BadRequest
+from janus_space.access import lent_hub_token
 from janus_space.errors import PublishRefused
 from janus_space.job_verbs import Row, Tell, awaited, jobs_of
 from janus_space.jobs import Jobs
@@ -64,13 +65,19 @@ async def _done(
         PublishRefused: it failed, or needs an answer that nobody is there to give
     """
     job = await asyncio.to_thread(
-        start_publish, jobs, request, waiting.out, is_dry_run=is_dry_run, accepted=waiting.accept
+        start_publish,
+        jobs,
+        request,
+        waiting.out,
+        is_dry_run=is_dry_run,
+        accepted=waiting.accept,
+        token=lent_hub_token(),
     )
     told = await awaited(job, waiting.detach, tell)
     while not waiting.detach and (questions := open_questions(job)):
         if tell is None or not _agrees(questions):
             raise PublishRefused(str((job.end or {}).get("reason")))
-        await asyncio.to_thread(go_on, jobs, job, accepted=tuple(questions))
+        await asyncio.to_thread(go_on, jobs, job, accepted=tuple(questions), token=lent_hub_token())
         told = await awaited(job, waiting.detach, tell)
     if not waiting.detach and told["status"] == "failed":
         raise PublishRefused(str(told["error"]))

@@ -96,6 +96,7 @@ class LocalHub:
         return [
             Route(f"{root}/tree/{{revision:path}}", self._tree),
             Route(f"{root}/revision/{{revision:path}}", self._info),
+            Route(f"{root}/paths-info/{{revision:path}}", self._paths_info, methods=["POST"]),
             Route(f"{root}/preupload/{{revision:path}}", self._preupload, methods=["POST"]),
             Route(f"{root}/commit/{{revision:path}}", self._commit, methods=["POST"]),
             Route(root, self._info),
@@ -124,8 +125,11 @@ class LocalHub:
         """Commit the files of a folder to a branch of a repository, and return the commit's hash."""
         repository = self.repositories.setdefault(repo_id, Repository())
         repository.is_gated, repository.is_private = is_gated, is_private
-        files = [file for file in folder.rglob("*") if file.is_file()]
-        return repository.commit({str(file.relative_to(folder)): file.read_bytes() for file in files}, ref)
+        found = (file for file in folder.rglob("*") if file.is_file())
+        files = {str(file.relative_to(folder)): file.read_bytes() for file in found}
+        large = (content for path, content in files.items() if _is_large(path))
+        self.large.blobs.update({hashlib.sha256(content).hexdigest(): content for content in large})
+        return repository.commit(files, ref)
 
     def environment(self, home: Path, token: str | None = None) -> dict[str, str]:
         """Return the environment of a process whose Hub this is, with an empty cache under `home`."""
@@ -213,6 +217,12 @@ class LocalHub:
         if folder and not found:
             raise HubError(404, "EntryNotFound")
         return JSONResponse(found)
+
+    async def _paths_info(self, request: Request) -> Response:
+        repository, commit = self._find(request)
+        wanted = (await request.form()).getlist("paths")
+        files = repository.commits[commit]
+        return JSONResponse([_entry(str(path), files[str(path)]) for path in wanted if path in files])
 
     async def _resolve(self, request: Request) -> Response:
         request.path_params["repo"] = "{owner}/{name}".format(**request.path_params)

@@ -18,6 +18,8 @@ _TOKENIZER = (
     "merges.txt",
     "chat_template.jinja",
 )
+CURVES = "training.svg"
+"""The picture of the run that the card shows, drawn here."""
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors", "train_request.json", *_TOKENIZER)
 WEIGHTS = (
     "config.json",

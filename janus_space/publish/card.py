@@ -11,6 +11,8 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from janus_space.curves import Chart, Line, picture, points
+from janus_space.publish.allowed import CURVES
 from janus_space.publish.benchmarks import Benchmark
 from janus_space.publish.examples import Example, Reading
 from janus_space.publish.licence import Decision
@@ -221,7 +223,24 @@ def _curve(source: ModelSource) -> str:
             lines.append(f"| {event['step']} | {event['loss']:.4f} | {margin} |")
     last = next(reversed(margins.values()), None)
     where = "" if last is None or last.get("is_held_out") else " The margin was measured on rows that were trained on."
-    return f"The run, step by step.{where}\n\n" + _table(("step", "loss", "steerability margin"), lines)
+    drawn = f"![Loss and steerability over the steps]({CURVES})\n\n"
+    return f"The run, step by step.{where}\n\n{drawn}" + _table(("step", "loss", "steerability margin"), lines)
+
+
+def curves_of(source: ModelSource) -> str:
+    """Draw the run's loss and steerability as an SVG file; nothing where it told of no step."""
+    steps, measured = source.events("step"), source.events("steerability")
+    charts = [
+        Chart("Loss", [Line("loss", "loss", list(points(steps, "loss")))]),
+        Chart(
+            "Steerability margin (nats a token)",
+            [
+                Line("right message over the others", "margin", list(points(measured, "margin"))),
+                Line("shuffled messages", "control", list(points(measured, "shuffled"))),
+            ],
+        ),
+    ]
+    return picture(charts, int(steps[-1]["step"]) if steps else 0)
 
 
 def _roundtrip(source: ModelSource) -> str:

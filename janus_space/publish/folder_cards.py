@@ -15,6 +15,7 @@ _CARDS = Path(__file__).parent / "cards"
 _SIZES = (("n<1K", 1_000), ("1K<n<10K", 10_000), ("10K<n<100K", 100_000), ("100K<n<1M", 1_000_000))
 _TAG = "janus-space"
 _KEPT = ("emoji", "colorFrom", "colorTo", "sdk", "sdk_version", "python_version")
+_SIGN_IN = ("hf_oauth", "hf_oauth_scopes", "hf_oauth_expiration_minutes")
 
 
 def dataset_card(source: DatasetSource, repo_id: str, decision: Decision, folder: Path) -> str:
@@ -67,6 +68,7 @@ def space_card(repo_id: str, model: str, own: dict[str, Any], hardware: str) -> 
         "pinned": False,
         "short_description": f"Ask {model.split('/')[-1]} under your own instructions"[:60],
         "suggested_hardware": hardware,
+        **{name: own[name] for name in _SIGN_IN if name in own},
         "models": [model],
         "tags": [_TAG],
     }

@@ -13,9 +13,9 @@ from janus_space.errors import PublishRefused
 from janus_space.home import Home
 from janus_space.jobs import Jobs
 from janus_space.publish import paths
-from janus_space.publish.allowed import ADAPTER, WEIGHTS, chosen
+from janus_space.publish.allowed import ADAPTER, CURVES, WEIGHTS, chosen
 from janus_space.publish.benchmarks import benchmarks
-from janus_space.publish.card import ModelFacts, model_card
+from janus_space.publish.card import ModelFacts, curves_of, model_card
 from janus_space.publish.examples import Example, Reading, questions, reading, scored
 from janus_space.publish.hub import Hub
 from janus_space.publish.licence import Decision, Origin, decide, normal
@@ -93,7 +93,7 @@ def pack_model(
         steer_rows=steer_rows,
         benchmarks=benchmarks(Jobs(home), source.job),
     )
-    write_card(folder, wish.card or model_card(facts), home)
+    _describe(folder, facts, wish.card, home)
     shutil.rmtree(job / "merged", ignore_errors=True)
     return close(
         job,
@@ -105,6 +105,12 @@ def pack_model(
         warnings=decision.warnings,
         questions=_open_questions(source, decision, trial),
     )
+
+
+def _describe(folder: Path, facts: ModelFacts, card: str | None, home: Home) -> None:
+    if drawn := curves_of(facts.source):
+        (folder / CURVES).write_text(drawn, "utf-8")
+    write_card(folder, card or model_card(facts), home)
 
 
 def _merged(job: Path, home: Home, source: ModelSource, say: Say) -> Path:

@@ -89,7 +89,11 @@ def close(
     """
     folder = job / FOLDER
     parcel = Parcel(kind=kind, repo_id=repo_id, is_private=is_private, folder=folder, files=listed(folder))
-    refuse_secrets(parcel)
+    try:
+        refuse_secrets(parcel)
+    except PublishRefused:
+        shutil.rmtree(folder)  # no second place for a secret
+        raise
     told = [
         f"{name} still names a folder of this machine." for name in paths.mentions(folder, paths.roots(home.folder))
     ]

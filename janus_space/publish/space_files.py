@@ -19,6 +19,7 @@ from janus_space.publish.hub import Hub
 from janus_space.publish.packing import Packed, close, fresh_folder, write_card
 from janus_space.publish.parcel import CARD, place
 from janus_space.publish.sources import front_matter
+from janus_space.publish_order import Hardware
 
 _ROOT = Path(__file__).parents[2]
 _NEEDED = ("app.py", "requirements.txt", CARD)
@@ -39,6 +40,9 @@ if __name__ == "__main__":
     sys.exit(launch(Wishes(model=MODEL)))
 '''
 _LARGE_FROM_BYTES = 4 * 2**30
+_SUGGESTED = {"cpu": "cpu-basic", "zero": "zero-a10g", "gpu": "t4-small"}
+_ZERO_PYTHON = "3.12"  # ZeroGPU has 3.10 and 3.12 only
+_ZERO_PIN = "spaces==0.51.3             # lends a GPU for each answer, on ZeroGPU\n"
 
 
 class OnHub(NamedTuple):
@@ -74,7 +78,9 @@ def model_on_hub(hub: Hub, repo_id: str) -> OnHub:
     return OnHub(repo_id, f"hf:{base}{f'@{revision}' if revision else ''}+{repo_id}", sum(sizes.values()))
 
 
-def pack_space(job: Path, home: Home, model: OnHub, repo_id: str, is_private: bool, card: str | None) -> Packed:
+def pack_space(
+    job: Path, home: Home, model: OnHub, repo_id: str, is_private: bool, card: str | None, hardware: Hardware = "auto"
+) -> Packed:
     """Pack this app for a model.
 
     Raises:
@@ -93,8 +99,14 @@ def pack_space(job: Path, home: Home, model: OnHub, repo_id: str, is_private: bo
             place(_ROOT / name, folder / name)
     (folder / "app.py").write_text(_APP.format(model=model.repo_id, spec=json.dumps(model.spec)), "utf-8")
     own = front_matter((_ROOT / CARD).read_text("utf-8"))
-    hardware = "t4-small" if model.size_bytes > _LARGE_FROM_BYTES else "cpu-basic"
-    write_card(folder, card or space_card(repo_id, model.repo_id, own, hardware), home)
+    if hardware == "auto":
+        hardware = "gpu" if model.size_bytes > _LARGE_FROM_BYTES else "cpu"
+    if hardware == "zero":
+        own["python_version"] = _ZERO_PYTHON
+        pins = (_ROOT / "requirements.txt").read_text("utf-8")
+        (folder / "requirements.txt").unlink()  # which may be a link to this checkout's
+        (folder / "requirements.txt").write_text(pins + _ZERO_PIN, "utf-8")
+    write_card(folder, card or space_card(repo_id, model.repo_id, own, _SUGGESTED[hardware]), home)
     return close(job, home, "space", repo_id, is_private, skipped=skipped)
 
 

@@ -111,7 +111,7 @@ def _pack(work: Work, source: ModelSource | None, steer_rows: Sequence[dict[str,
         return pack_model(work.path, home, work.hub, source, wish, work.folder.log, steer_rows)
     if request.what == "space":
         model = model_on_hub(work.hub, request.source)
-        return pack_space(work.path, home, model, request.repo_id, request.private, request.card)
+        return pack_space(work.path, home, model, request.repo_id, request.private, request.card, request.hardware)
     rows = dataset_source(Jobs(home), request.source)
     decision = decide([Origin(f"the dataset {rows.folder.name}", rows.licence)], request.license)
     return pack_dataset(work.path, home, rows, request.repo_id, request.private, decision, request.card)

@@ -48,13 +48,17 @@ REFUSED_PATHS = tuple(
         "/svelte/",
     )
 )
+MCP_PATHS = ("/gradio_api/mcp", "/gradio_api/mcp/")
+"""Where tools are offered to MCP clients, in a house that its owner has started so."""
 SIGN_IN_PATHS = ("/login", "/logout")
 # What scripts use and the page does not: open to visitors where the owner wants it.
 API_PATHS = tuple(
-    prefix + path for prefix in ("", "/gradio_api") for path in ("/call/", "/info", "/openapi", "/run/", "/api/")
+    prefix + path
+    for prefix in ("", "/gradio_api")
+    for path in ("/call/", "/info", "/openapi", "/run/", "/api/", "/mcp")
 )
-COUNTED_PATHS = ("/queue/join", "/call/", "/upload", "/cancel", "/reset")
-EVENT_PATHS = ("/queue/join", "/queue/data", "/call/")
+COUNTED_PATHS = ("/queue/join", "/call/", "/mcp", "/upload", "/cancel", "/reset")
+EVENT_PATHS = ("/queue/join", "/queue/data", "/call/", "/mcp")
 PLACES = 200
 """Visitors who are served at once: as many as one core can stream to. The owner is always served."""
 STREAM_PATHS = ("/queue/data", "/heartbeat/")
@@ -167,18 +171,19 @@ class Guard:
             "none",
         ):
             return 403
-        if scope["path"].startswith(REFUSED_PATHS) or (
-            self._signs_nobody_in and scope["path"].startswith(SIGN_IN_PATHS)
-        ):
+        if self._has_no_route(scope["path"]):
             return 404
         declared = headers.get("content-length", "0")
         if not declared.isdecimal() or int(declared) > _most_bytes(scope):
             return 413
         return None
 
-    @property
-    def _signs_nobody_in(self) -> bool:
-        return self.door.space is None or not self.door.space.signs_in
+    def _has_no_route(self, path: str) -> bool:
+        """Tell whether a route of Gradio is not one of this house."""
+        if path in MCP_PATHS:
+            return not self.door.has_tools
+        signs_nobody_in = self.door.space is None or not self.door.space.signs_in
+        return path.startswith(REFUSED_PATHS) or (signs_nobody_in and path.startswith(SIGN_IN_PATHS))
 
     def _is_own_page(self, origin: str | None, host: str) -> bool:
         if origin is None:

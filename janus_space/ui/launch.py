@@ -9,8 +9,10 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from janus_space import devices
 from janus_space.access import is_loopback
@@ -24,8 +26,12 @@ from janus_space.votes import VoteBox
 from trainer.errors import TrainerError
 from trainer.model_spec import ModelSpec
 
+if TYPE_CHECKING:
+    from janus_space.models import Holder
+
 DEFAULT_PORT = 7860
-API_VARIABLE = "JANUS_API"
+API_VARIABLE, MCP_VARIABLE = "JANUS_API", "JANUS_MCP"
+ZERO_GPU_VARIABLE = "SPACES_ZERO_GPU"
 QUEUE_SETTINGS: dict[str, Any] = {
     "max_size": 200,
     # "auto" tells every waiting page its place at every step, which is quadratic in the number of pages.
@@ -53,6 +59,8 @@ class Wishes:
     """Let people without the token compare, compose and vote."""
     api: bool = False
     """Let visitors from elsewhere call the named endpoints, too."""
+    mcp: bool = False
+    """Offer the named endpoints as tools to MCP clients, to whom they answer."""
 
 
 def launch(wishes: Wishes) -> int:
@@ -71,7 +79,12 @@ def launch(wishes: Wishes) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a Space that is put to sleep also ends in good order
     with tempfile.TemporaryDirectory(prefix="janus-space-") as scratch:
         clean_environment(Path(scratch))
-        _open(address, free, home, wishes.model, base, votes, door)
+        try:
+            holder = holder_of(wishes.model, home, os.environ) if base is not None else None
+        except TrainerError as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
+        _open(address, free, home, wishes.model, None if holder else base, votes, door, holder)
     return 0
 
 
@@ -83,8 +96,9 @@ def door_of(wishes: Wishes, environ: Mapping[str, str]) -> Door:
     """
     space = Space.of(environ)
     if space is not None:
-        # A Space is started without arguments; its owner chooses by a variable in its settings.
-        return Door(space, answers_api=wishes.api or environ.get(API_VARIABLE) == "1")
+        # A Space is started without arguments; its owner chooses by variables in its settings.
+        answers_api = wishes.api or environ.get(API_VARIABLE) == "1"
+        return Door(space, answers_api=answers_api, has_tools=wishes.mcp or environ.get(MCP_VARIABLE) == "1")
     host = wishes.host or "127.0.0.1"
     if not wishes.launch_token:
         if wishes.visitors or wishes.api:
@@ -96,8 +110,8 @@ def door_of(wishes: Wishes, environ: Mapping[str, str]) -> Door:
                 f"Janus Space does not listen on {host} without --launch-token: whoever can reach this port could use"
                 " this machine. Add it, or leave out --host and come in by ssh -L 7860:127.0.0.1:7860 YOU@THIS-MACHINE."
             )
-        return Door()
-    return Door(None, LaunchToken(), wishes.visitors, wishes.api, machine_names(host))
+        return Door(has_tools=wishes.mcp)
+    return Door(None, LaunchToken(), wishes.visitors, wishes.api, wishes.mcp, machine_names(host))
 
 
 def free_port(host: str, port: int) -> int:
@@ -119,6 +133,20 @@ def free_port(host: str, port: int) -> int:
 def base_to_warm(model: str) -> str | None:
     """Name the base whose engine is started with the page; models without an engine have none."""
     return None if model.partition(":")[0] in ("echo", "openai") else ModelSpec.parse(model).base
+
+
+def holder_of(model: str, home: Home, environ: Mapping[str, str]) -> Holder | None:
+    """Load a model into this process where only that can have a GPU: on ZeroGPU.
+
+    Raises:
+        TrainerError: it cannot be found or loaded
+    """
+    if environ.get(ZERO_GPU_VARIABLE, "").lower() not in ("1", "t", "true") or find_spec("spaces") is None:
+        return None
+    spaces = import_module("spaces")  # before torch, whose idea of a GPU it changes
+    from janus_space.engine.zero_gpu import ZeroGpu
+
+    return ZeroGpu(spaces, model, home.models)
 
 
 def clean_environment(scratch: Path) -> None:
@@ -156,7 +184,7 @@ def launch_settings(host: str, port: int, home: Path, door: Door) -> dict[str, A
         "strict_cors": True,
         "enable_monitoring": False,
         "run_history": False,
-        "mcp_server": False,
+        "mcp_server": False,  # it would take all callers for one; `mcp_tools.py` does not
         "pwa": False,
         "ssr_mode": False,
         "footer_links": ["gradio"],
@@ -174,7 +202,16 @@ def launch_settings(host: str, port: int, home: Path, door: Door) -> dict[str, A
     }
 
 
-def _open(host: str, port: int, home: Home, model: str, base: str | None, votes: VoteBox, door: Door) -> None:
+def _open(
+    host: str,
+    port: int,
+    home: Home,
+    model: str,
+    base: str | None,
+    votes: VoteBox,
+    door: Door,
+    holder: Holder | None,
+) -> None:
     from janus_space.engine.process import EnginePool
     from janus_space.models import Models
     from janus_space.ui.lean import make_lean
@@ -182,10 +219,15 @@ def _open(host: str, port: int, home: Home, model: str, base: str | None, votes:
 
     engines = EnginePool(home)
     try:
-        models = Models(home, engines, hosted=door.has_strangers, offered={model})
+        models = Models(home, engines, hosted=door.has_strangers, offered={model}, holder=holder)
         page = build(models, lambda: devices.machine(engines.pids()), model, votes, door)
         page.queue(**QUEUE_SETTINGS)
-        page.launch(**launch_settings(host, port, home.folder, door))
+        settings = launch_settings(host, port, home.folder, door)
+        if door.has_tools:
+            from janus_space.ui.mcp_tools import McpTools
+
+            settings["app_kwargs"] |= McpTools(models).app_settings()
+        page.launch(**settings)
         make_lean(page)
         shown = f"?{TOKEN_QUESTION}={door.token.told}" if door.token else ""
         sys.stdout.write(f"Janus Space is open at {page.local_url}{shown}\n")

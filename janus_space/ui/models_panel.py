@@ -29,11 +29,13 @@ class ModelsView(NamedTuple):
     table: gr.HTML
     dropdowns: list[gr.Dropdown]
 
-    def refreshed(self, machine: Machine, has_key: HasKey, own: Sequence[Choice]) -> dict[Any, Any]:
+    def refreshed(
+        self, machine: Machine, has_key: HasKey, own: Sequence[Choice], held: str | None = None
+    ) -> dict[Any, Any]:
         """Show what there is now, with the models that were trained here."""
         choices = gr.update(choices=model_choices(machine, has_key, own))
         return {
-            self.strip: gpu_strip(machine.gpus),
+            self.strip: gpu_strip(machine.gpus, held),
             self.table: models_table(machine, has_key),
             **dict.fromkeys(self.dropdowns, choices),
         }
@@ -59,8 +61,10 @@ def device_choices(gpus: Iterable[Gpu]) -> list[tuple[str, str]]:
     ]
 
 
-def gpu_strip(gpus: Sequence[Gpu]) -> str:
-    """Name the attached GPUs, what they have free, and what they work on."""
+def gpu_strip(gpus: Sequence[Gpu], held: str | None = None) -> str:
+    """Name the attached GPUs, what they have free, and what they work on; `held` is asked on one that is lent."""
+    if held is not None:
+        return f"<p class='gpus'>{escape(held)} runs on a GPU lent for each comparison; other models on the CPU.</p>"
     if not gpus:
         return "<p class='gpus'>No GPU attached: models run on the CPU.</p>"
     return "<ul class='gpus'>" + "".join(f"<li>{_gpu(gpu)}</li>" for gpu in gpus) + "</ul>"

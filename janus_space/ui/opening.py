@@ -39,7 +39,7 @@ def wire_opening(page: gr.Blocks, house: House, answers: Answers, settings: Sett
         if complaint:
             gr.Warning(escape(complaint))
         updates = answers.show_board(board)
-        updates |= models.refreshed(machine, lambda spec: house.has_key(spec, {}), house.trained)
+        updates |= models.refreshed(machine, lambda spec: house.has_key(spec, {}), house.trained, house.models.held)
         devices = device_choices(machine.gpus)
         updates[settings.device] = gr.update(choices=devices)
         if form and form.device not in dict(devices).values():

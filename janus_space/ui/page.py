@@ -54,9 +54,9 @@ def build(
             with gr.Tab("Train", id="train", elem_id="train-tab", visible=house.shows_all) as train_tab:
                 train.build(train_tab, house, compared, augmented)
             with gr.Tab("Benchmark", id="benchmark", elem_id="benchmark-tab", visible=house.shows_all) as bench_tab:
-                bench.build(bench_tab, house, compared)
+                bench.build(bench_tab, house, compared, augmented)
             with gr.Tab("Publish", id="publish", elem_id="publish-tab", visible=house.shows_all) as publish_tab:
-                publish.build(publish_tab, house, compared)
+                publish.build(publish_tab, house, compared, augmented)
         wire_who(page, house, who, [augment_tab, train_tab, bench_tab, publish_tab])
         build_endpoints(models)
     return page

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from data_gen.openai_spec import origin
+from janus_space.access import current_caller, lent_hub_token
 from janus_space.datasets import write_pairs_dataset
 from janus_space.job import Job, Status
 from janus_space.jobs import Jobs, numbered
 from janus_space.publish_order import TOKEN, VERB, PublishJob, card_of, go_on, keep_card, open_questions, start_publish
 from janus_space.training import check_dataset
 from janus_space.ui import publish_wording, wording
+from janus_space.ui.augment import AugmentView
 from janus_space.ui.compare import CompareView
 from janus_space.ui.events import listen
 from janus_space.ui.house import House
@@ -30,6 +32,7 @@ from janus_space.ui.publish_form import (
     choices_of,
     hub_address,
 )
+from janus_space.ui.take_over import take_over
 from janus_space.ui.visitor_keys import VisitorKeys, new_visitor
 from trainer.config import TrainConfig
 
@@ -54,7 +57,7 @@ class _Parts(NamedTuple):
     save_card: gr.Button
 
 
-def build(tab: gr.Tab, house: House, compared: CompareView) -> None:
+def build(tab: gr.Tab, house: House, compared: CompareView, augmented: AugmentView) -> None:
     """Lay out the tab and register its listeners; `tab` is what shows it."""
     is_hosted = not house.can_have_owner
     with gr.Column(elem_id="publish"):
@@ -73,7 +76,7 @@ def build(tab: gr.Tab, house: House, compared: CompareView) -> None:
     # Where everybody is a stranger, opening the tab asks for nothing that would be refused.
     opening = panel_view.stop.click if is_hosted else tab.select
     panel.wire(opening, [*parts], compared.visitor, resume)
-    _wire_form(form, house, opening)
+    _wire_form(tab, form, house, opening, augmented)
     _wire_token(form, compared)
     _wire_start(form, panel, house, compared, [*panel.outputs, *parts])
     _wire_parts(parts, panel, compared, [*panel.outputs, *parts])
@@ -117,8 +120,8 @@ class _Shown(NamedTuple):
         }
 
 
-def _wire_form(form: PublishFormView, house: House, opening: Any) -> None:
-    """Offer what there is of the chosen kind, and the fields that it needs."""
+def _wire_form(tab: gr.Tab, form: PublishFormView, house: House, opening: Any, augmented: AugmentView) -> None:
+    """Offer what there is of the chosen kind, and the fields that it needs; take over what the Augment tab shows."""
 
     def enter(kind: str) -> Updates:
         return {
@@ -126,24 +129,32 @@ def _wire_form(form: PublishFormView, house: House, opening: Any) -> None:
             form.token_note: _token_note(),
         }
 
-    def choose(kind: str) -> Updates:
+    def choose(kind: str, source: str | None = None) -> Updates:
         label, info = SOURCES[kind]
         is_chain = kind == CHAIN
         return {
-            form.source: gr.update(choices=choices_of(kind, house), value=None, label=label, info=info),
+            form.source: gr.update(choices=choices_of(kind, house), value=source, label=label, info=info),
             form.run: gr.update(visible=is_chain),
             form.merged: gr.update(visible=is_chain or kind == "model"),
             form.licence: gr.update(visible=kind not in ("space", "collection")),
+            form.hardware: gr.update(visible=kind == "space"),
             form.start: "Fine-tune and publish" if is_chain else "Publish",
             form.look: gr.update(visible=not is_chain),
         }
 
-    changed = [form.source, form.run, form.merged, form.licence, form.start, form.look]
+    def publish_it(dataset: Path) -> Updates:
+        return {form.kind: "dataset"} | choose("dataset", str(dataset))
+
+    changed = [form.source, form.run, form.merged, form.licence, form.hardware, form.start, form.look]
     listen(opening, f"{VERB}_enter", enter, [form.kind], [form.source, form.token_note])
     listen(form.kind.input, f"{VERB}_what", choose, [form.kind], changed)
+    take_over(augmented.publish, VERB, tab, Jobs(house.models.home), publish_it, [form.kind, *changed])
 
 
 def _token_note() -> str:
+    caller = current_caller()
+    if caller is not None and caller.hub_token:
+        return wording.note(f"You publish as {caller.account}, signed in, unless you give another token.")
     if os.environ.get(TOKEN):
         return wording.note(f"{TOKEN} of this machine is used, unless you give another one.")
     return ""
@@ -167,8 +178,10 @@ def _wire_token(form: PublishFormView, compared: CompareView) -> None:
 
 
 def token_of(keys: VisitorKeys, visitor: str) -> str | None:
-    """Return the token that a visitor lent for the Hub; without one, the worker takes this machine's."""
-    return keys.of(visitor).get(origin(hub_address()))
+    """Return the token given in this visit, else that of the owner's sign-in; without one, the worker takes the
+    machine's.
+    """
+    return keys.of(visitor).get(origin(hub_address())) or lent_hub_token()
 
 
 def _wire_start(

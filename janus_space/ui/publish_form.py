@@ -38,6 +38,12 @@ SOURCES = {
     "space": ("Model on the Hub", "This app, set up for that model, as OWNER/NAME"),
     "collection": ("Names on the Hub", "With commas between: me/model,dataset:me/data,space:me/space"),
 }
+HARDWARE = [
+    ("By the model's size", "auto"),
+    ("CPU", "cpu"),
+    ("ZeroGPU, a GPU lent for each answer", "zero"),
+    ("A GPU of its own", "gpu"),
+]
 LICENCES = [
     ("What follows from the parts", ""),
     *((name, name) for name in ("apache-2.0", "mit", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc0-1.0", "other")),
@@ -55,6 +61,7 @@ class PublishFormView(NamedTuple):
     steps: gr.Textbox
     repo_id: gr.Textbox
     licence: gr.Dropdown
+    hardware: gr.Dropdown
     private: gr.Checkbox
     merged: gr.Checkbox
     token: gr.Textbox
@@ -68,7 +75,7 @@ class PublishFormView(NamedTuple):
         """Return what `PublishForm.of_values` reads, in its order."""
         return [
             *(self.kind, self.source, self.preset, self.model, self.steps),
-            *(self.repo_id, self.licence, self.private, self.merged),
+            *(self.repo_id, self.licence, self.hardware, self.private, self.merged),
         ]
 
 
@@ -83,6 +90,7 @@ class PublishForm:
     steps: str
     repo_id: str
     licence: str
+    hardware: str
     private: bool
     merged: bool
 
@@ -90,8 +98,8 @@ class PublishForm:
     def of_values(cls, values: tuple[Any, ...]) -> PublishForm:
         """Read the fields in the order of `PublishFormView.asked`."""
         *texts, private, merged = values
-        kind, source, preset, model, steps, repo_id, licence = (str(text or "").strip() for text in texts)
-        return cls(kind, source, preset, model, steps, repo_id, licence, bool(private), bool(merged))
+        kind, source, preset, model, steps, repo_id, licence, hardware = (str(text or "").strip() for text in texts)
+        return cls(kind, source, preset, model, steps, repo_id, licence, hardware, bool(private), bool(merged))
 
     def request(self) -> PublishJob:
         """Make the request of what is here already.
@@ -111,6 +119,7 @@ class PublishForm:
             private=self.private,
             merged=self.merged and what == "model",
             license=self.licence or None,
+            hardware=self.hardware if what == "space" else "auto",
         )
 
     def chain(self, dataset: str) -> PublishJob:
@@ -153,6 +162,14 @@ def build_form(house: House) -> PublishFormView:
             licence = gr.Dropdown(
                 LICENCES, value="", label="Licence", allow_custom_value=True, elem_id="publish-licence"
             )
+            hardware = gr.Dropdown(
+                HARDWARE,
+                value="auto",
+                label="Runs on",
+                info="Suggested to the Hub; its settings decide",
+                visible=False,
+                elem_id="publish-hardware",
+            )
             private = gr.Checkbox(label="Private", info=fields["private"].description, elem_id="publish-private")
             merged = gr.Checkbox(label="Merged", info=fields["merged"].description, elem_id="publish-merged")
         with gr.Row(elem_id="publish-token-row"):
@@ -171,7 +188,7 @@ def build_form(house: House) -> PublishFormView:
             )
             look = gr.Button("Look at it first", visible=False, elem_id="publish-look", scale=0, min_width=150)
     return PublishFormView(
-        *(kind, source, run, preset, model, steps, repo_id, licence, private, merged),
+        *(kind, source, run, preset, model, steps, repo_id, licence, hardware, private, merged),
         *(token, keep_token, token_note, look, start),
     )
 

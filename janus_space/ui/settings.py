@@ -79,7 +79,10 @@ def wire_key(view: SettingsView, house: House, visitor: gr.State, keys: VisitorK
             f"The key for {address} is set for this visit." if key.strip() else f"The key for {address} is forgotten."
         )
         kept = {visitor: mine, view.key: "", view.key_note: wording.note(note)}
-        return kept | models.refreshed(house.look(), lambda spec: house.has_key(spec, keys.of(mine)), house.trained)
+        refreshed = models.refreshed(
+            house.look(), lambda spec: house.has_key(spec, keys.of(mine)), house.trained, house.models.held
+        )
+        return kept | refreshed
 
     outputs = [visitor, view.key, view.key_note, models.strip, models.table, *models.dropdowns]
     listen(view.keep_key.click, "keep_key", keep_key, [visitor, view.key_endpoint, view.key], outputs)

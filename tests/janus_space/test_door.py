@@ -28,6 +28,15 @@ def session(name: str = "somebody", number: str = "5", seconds: float = 60.0) ->
     }
 
 
+def lent(asked: dict[str, Any], **environment: str) -> str | None:
+    """Give the token that a session lends on a Space whose sign-in asks for one that can publish."""
+    lending = {"OAUTH_SCOPES": "openid profile contribute-repos", "OPENID_PROVIDER_URL": "https://huggingface.co"}
+    caller = Door(Space.of({**HUB, **OAUTH, **lending, **environment})).caller(Asked("10.0.0.1", HERE, session=asked))
+    assert caller is not None
+    assert "hf_lent" not in repr(caller)
+    return caller.hub_token
+
+
 def role(door: Door, client: str, headers: dict[str, str], **shown: Any) -> Role | None:
     caller = door.caller(Asked(client, headers, **shown))
     return caller.role if caller else None
@@ -87,6 +96,35 @@ def test_a_signed_in_account_is_known_and_the_author_or_creator_owns_the_space()
     assert role(door, "10.0.0.1", host, session=session(number="77")) is Role.OWNER
     assert role(door, "10.0.0.1", host, session=session("author", seconds=-1)) is Role.ANON
     assert role(door, "10.0.0.1", host, session=session("Author")) is Role.USER
+
+
+def with_token(asked: dict[str, Any], **told: Any) -> dict[str, Any]:
+    return {"oauth_info": {**asked["oauth_info"], "access_token": "hf_lent", **told}}
+
+
+def test_the_owners_sign_in_lends_a_token_to_publish_with_and_nobody_elses() -> None:
+    assert lent(with_token(session("author"))) == "hf_lent"
+    assert lent(with_token(session("renamed", "77"), scope="openid manage-repos")) == "hf_lent"
+    assert lent(with_token(session("somebody"))) is None
+    assert lent(with_token(session("author", seconds=-1))) is None
+    assert lent(session("author")) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "environment"),
+    [
+        ({}, {"OAUTH_SCOPES": "openid profile"}),
+        ({"scope": "openid profile read-repos"}, {}),
+        ({}, {"HF_ENDPOINT": "https://mirror.example"}),
+        ({}, {"OPENID_PROVIDER_URL": "https://evil.example"}),
+        ({}, {"SYSTEM": ""}),
+        ({"access_token": ["hf_lent"]}, {}),
+    ],
+)
+def test_a_token_that_cannot_publish_or_is_another_hubs_is_not_lent(
+    told: dict[str, Any], environment: dict[str, str]
+) -> None:
+    assert lent(with_token(session("author"), **told), **environment) is None
 
 
 @pytest.mark.parametrize("lacking", sorted(OAUTH))

@@ -176,3 +176,30 @@ def test_a_hosted_space_is_reached_by_its_own_name(origin: str, status: int) -> 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
     asyncio.run(Guard(fine, SPACE)(scope, None, send))  # type: ignore[arg-type]
     assert sent[0]["status"] == status
+
+
+def answered(door: Door, method: str, path: str) -> int:
+    """Ask a house whose app takes everything; give the status that came of it."""
+    sent: list[Message] = []
+
+    async def fine(scope: object, receive: object, send: object) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[operator]
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"me-space.hf.space")]
+    scope = {"type": "http", "method": method, "path": path, "headers": headers, "query_string": b""}
+    asyncio.run(Guard(fine, door)(scope, None, send))  # type: ignore[arg-type]
+    return int(sent[0]["status"])
+
+
+@pytest.mark.parametrize(
+    ("may_call", "has_tools", "status"), [(True, True, 200), (False, True, 404), (True, False, 404)]
+)
+def test_tools_are_there_where_the_owner_wants_them_for_whom_the_named_endpoints_answer(
+    may_call: bool, has_tools: bool, status: int
+) -> None:
+    door = Door(Space("me/space", frozenset({"me-space.hf.space"})), answers_api=may_call, has_tools=has_tools)
+    assert answered(door, "POST", "/gradio_api/mcp") == status
+    assert answered(door, "POST", "/gradio_api/mcp/sse") == 404

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from janus_space.door import Door
@@ -75,12 +76,16 @@ def test_beyond_loopback_there_is_a_token_or_a_space_in_front() -> None:
     assert space.space is not None
     assert not space.answers_api
     assert not space.can_have_owner
+    assert not space.has_tools
     assert launch.door_of(launch.Wishes(), {"SPACE_ID": "me/space", "JANUS_API": "1"}).answers_api
+    assert launch.door_of(launch.Wishes(), {"SPACE_ID": "me/space", "JANUS_MCP": "1"}).has_tools
 
 
 def test_on_loopback_there_is_the_owner_alone() -> None:
     door = launch.door_of(launch.Wishes(), {})
-    assert (door.space, door.token, door.has_strangers) == (None, None, False)
+    assert (door.space, door.token, door.has_strangers, door.has_tools) == (None, None, False, False)
+    assert launch.door_of(launch.Wishes(mcp=True), {}).has_tools
+    assert not launch.door_of(launch.Wishes(), {"JANUS_MCP": "1"}).has_tools, "only a Space has no arguments"
 
 
 def test_gradio_takes_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -128,6 +133,7 @@ def test_every_launch_setting_that_matters_is_said_out_loud(tmp_path: Path) -> N
 def misled(tmp_path_factory: pytest.TempPathFactory) -> RunningApp:
     """Start the app in an environment that asks Gradio to open itself to the world."""
     environment = {"GRADIO_SHARE": "True", "GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_MCP_SERVER": "True"}
+    environment |= {"JANUS_MCP": "1", "SPACES_ZERO_GPU": "1"}  # the one is for Spaces; the other needs a package
     with running_app(tmp_path_factory.mktemp("home"), environment=environment) as running:
         yield running
 
@@ -140,6 +146,13 @@ def test_it_listens_on_loopback_only_whatever_the_environment_says(misled: Runni
         pytest.skip("this machine has no address but loopback")
     with socket.socket() as probe:
         assert probe.connect_ex((elsewhere, port)) == errno.ECONNREFUSED
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/mcp", "/gradio_api/mcp/", "/gradio_api/mcp/sse", "/mcp"])
+def test_without_the_owners_choice_there_are_no_tools(misled: RunningApp, path: str) -> None:
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    headers = {"Accept": "application/json, text/event-stream"}
+    assert httpx.post(f"{misled.url}{path}", json=asked, headers=headers).status_code == 404
 
 
 def test_it_ends_in_good_order_when_it_is_told_to(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def test_the_table_has_every_model_with_reason_and_way_out() -> None:
 def test_gpus_are_named_escaped_with_what_keeps_them_busy() -> None:
     strip = gpu_strip(SERVER.gpus)
     assert "A &lt;b&gt;big&lt;/b&gt; one · 70 of 80 GiB free · busy with train/a" in strip
+    assert "hf:org/base runs on a GPU lent for each comparison" in gpu_strip((), "hf:org/base")
     assert gpu_strip(()) == "<p class='gpus'>No GPU attached: models run on the CPU.</p>"
 
 

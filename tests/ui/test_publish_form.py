@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from data_gen.errors import BadRequest
+from janus_space.access import Caller, Role, asked_by
 from janus_space.devices import Machine
 from janus_space.engine.process import EnginePool
 from janus_space.errors import PublishRefused
@@ -32,7 +33,7 @@ def house(janus_home: Path) -> House:
 
 def form(**values: Any) -> PublishForm:
     plain = {"kind": CHAIN, "source": "", "preset": "embedded-sft", "model": "embedded:smollm2", "steps": ""}
-    plain |= {"repo_id": "me/mine", "licence": "", "private": False, "merged": False}
+    plain |= {"repo_id": "me/mine", "licence": "", "hardware": "auto", "private": False, "merged": False}
     return PublishForm.of_values(tuple((plain | values).values()))
 
 
@@ -91,6 +92,17 @@ def test_what_was_published_here_is_offered_to_a_space_and_a_collection(house: H
     assert choices_of("space", house) == [("me/a", "me/a")]
     ((_, tied),) = choices_of("collection", house)
     assert set(tied.split(",")) == {"me/a", "dataset:me/b"}
+
+
+def test_a_token_typed_in_this_visit_goes_before_that_of_the_sign_in() -> None:
+    keys = VisitorKeys()
+    with asked_by(Caller(Role.OWNER, "account 5", "me", hub_token="hf_signed_in")):
+        assert token_of(keys, "visitor") == "hf_signed_in"
+        keys.keep("visitor", hub_address(), "hf_typed")
+        assert token_of(keys, "visitor") == "hf_typed"
+        keys.keep("visitor", hub_address(), "")
+        assert token_of(keys, "visitor") == "hf_signed_in"
+    assert token_of(keys, "visitor") is None, "then the worker takes HF_TOKEN of this machine"
 
 
 def test_a_token_is_lent_to_one_hub(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from huggingface_hub import constants
@@ -77,6 +78,9 @@ def run(home: Home, base: Path, *, model: str = f"hf:{BASE}", **told: Any) -> Pa
     proof = {"prompts": 2, "is_same": True, "tolerance": 0.001, "loaded_difference": 0.0}
     proof["stored"] = [one | {"score": score} for one, score in zip(stored, scores, strict=True)]
     (folder / "roundtrip.json").write_text(json.dumps(proof | told))
+    steps = [{"event": "step", "step": step, "loss": 3.0 - step / 10} for step in range(1, 6)]
+    margin = {"event": "steerability", "step": 5, "margin": [0.4, 0.3, 0.5], "shuffled": [0.0, -0.1, 0.1]}
+    (folder / "events.jsonl").write_text("".join(json.dumps(one) + "\n" for one in (*steps, margin)))
     return folder
 
 
@@ -111,7 +115,16 @@ def test_an_adapter_goes_with_a_card_whose_code_has_run_and_comes_back_as_it_was
     front = front_matter(card)
     assert (front["base_model"], front["base_model_relation"]) == (BASE, "adapter")
     metrics = [one["metrics"][0] for one in front["model-index"][0]["results"]]
-    assert [(one["type"], one["value"]) for one in metrics] == [("score", 3.5)]
+    assert [(one["type"], one["value"]) for one in metrics] == [
+        ("steerability_margin", 0.4),
+        ("score", 3.5),
+    ]
+    assert "![Loss and steerability over the steps](training.svg)" in card
+    drawn = ElementTree.fromstring(files["training.svg"])
+    assert drawn.findtext("{http://www.w3.org/2000/svg}title") == (
+        "Loss: loss 2.900 to 2.500. Steerability margin (nats a token): right message over the others 0.400 to 0.400;"
+        " shuffled messages 0.000 to 0.000"
+    )
     assert "**Its message shows best** (margin" in card
     assert 'BASE = "tester/tiny-base"' in card
     assert "<|im_start|>system\nAnswer like a pirate.<|im_end|>" in card

@@ -14,8 +14,9 @@ from janus_space.errors import PublishBroken, PublishRefused
 from janus_space.home import Home
 from janus_space.publish.hub import Hub
 from janus_space.publish.sources import front_matter
+from janus_space.publish.space_files import OnHub, pack_space
 from janus_space.publish.work import Stopped, Work, publish
-from janus_space.publish_order import PublishJob
+from janus_space.publish_order import Hardware, PublishJob
 from tests.hub import TOKEN, LocalHub
 from tests.hub_cut import Moment
 from tests.trainer.sample_rows import sft_rows, write_jsonl
@@ -156,7 +157,26 @@ def test_a_space_is_this_app_set_up_for_a_model_on_the_hub(
     compile(there["app.py"], "app.py", "exec")
     front = front_matter(there["README.md"].decode())
     assert (front["sdk"], front["app_file"], front["models"]) == ("gradio", "app.py", ["tester/model"])
+    assert (front["suggested_hardware"], front["python_version"]) == ("cpu-basic", "3.11")
+    assert (front["hf_oauth"], front["hf_oauth_scopes"]) == (True, ["contribute-repos"])
+    assert b"spaces==" not in there["requirements.txt"]
     assert not [path for path in there if "__pycache__" in path or path.startswith("tests/")]
+
+
+@pytest.mark.parametrize(("hardware", "suggested"), [("zero", "zero-a10g"), ("gpu", "t4-small"), ("cpu", "cpu-basic")])
+def test_a_space_is_packed_for_the_hardware_that_was_asked_for(
+    home: Home, tmp_path: Path, hardware: Hardware, suggested: str
+) -> None:
+    model = OnHub("tester/model", "hf:tester/model", 9 * 2**30)
+    packed = pack_space(tmp_path / "job", home, model, "tester/space", False, None, hardware)
+    front, is_zero = front_matter(packed.card), hardware == "zero"
+    assert front["suggested_hardware"] == suggested
+    assert front["python_version"] == ("3.12" if is_zero else "3.11")
+    pins = (packed.parcel.folder / "requirements.txt").read_text("utf-8")
+    assert ("spaces==" in pins) == is_zero
+    own = (Path(__file__).parents[3] / "requirements.txt").read_text("utf-8")
+    assert pins.startswith(own)
+    assert "spaces==" not in own, "the checkout's own file may be linked into the parcel"
 
 
 def test_a_collection_ties_what_is_there_and_names_what_is_not(home: Home, hub: Hub, local_hub: LocalHub) -> None:

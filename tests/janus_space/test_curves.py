@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree
 
-from janus_space.ui.curves import Line, Point, curves
+from janus_space.curves import Chart, Line, Point, curves, picture, points
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_lines_share_one_scale_and_are_told_in_words() -> None:
@@ -30,3 +33,18 @@ def test_one_value_alone_and_a_long_run_are_drawn() -> None:
     long = curves("Loss", [Line("a", "loss", [Point(step, 1 / (1 + step)) for step in range(10_000)])], 10_000)
     assert len(long) < 10_000
     assert "628.0" in long.rpartition("points=")[2] or "627.9" in long, "the last point is there"
+
+
+def test_a_picture_shows_its_charts_below_each_other_and_needs_no_stylesheet() -> None:
+    events = [{"step": 1, "loss": 3.0}, {"step": 2, "loss": "nan"}, {"step": 3, "loss": 2.0, "margin": [0.5, 0.4, 0.6]}]
+    loss, margin = list(points(events, "loss")), list(points(events[2:], "margin"))
+    assert loss == [Point(1, 3.0), Point(3, 2.0)]
+    assert margin == [Point(3, 0.5, 0.4, 0.6)]
+    charts = [Chart("Loss <x>", [Line("loss", "loss", loss)]), Chart("Empty", [Line("none", "gain", [])])]
+    drawn = picture([*charts, Chart("Margin", [Line("right", "margin", margin)])], 4)
+    tree = ElementTree.fromstring(drawn)
+    assert tree.get("viewBox") == "0 0 640 488", "two charts of 244 units"
+    assert [text.text for text in tree.iter(f"{SVG}text") if text.get("class") == "title"] == ["Loss <x>", "Margin"]
+    assert len(list(tree.iter(f"{SVG}polyline"))) == 2
+    assert "var(--" not in drawn
+    assert picture([charts[1]], 4) == ""
