@@ -20,7 +20,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
 JANUS := build/janus-135m
 
-# The tests share the cores among processes; more threads in each would only make them wait for one another.
+# The tests share the cores among processes, of which one, the browser, mostly waits; more threads in each would only
+# make them wait for one another.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .PHONY: run test check bench proof screenshot janus
@@ -29,7 +30,7 @@ run: $(RUN_READY)
 	@$(BIN)/python app.py $(ARGS)
 
 test: $(DEV_READY)
-	$(PYTEST) -n 2 --dist loadgroup $(ARGS)
+	$(PYTEST) -n 3 --dist loadgroup $(ARGS)
 
 check: $(DEV_READY)
 	$(BIN)/ruff check .
