@@ -55,6 +55,11 @@ class BenchJob(BaseModel):
     continuations: int = Field(25, ge=1, le=100, description="How often each prompt is continued")
     paper_parser: bool = Field(False, description="Read the judge's replies as the paper's code does, faults and all")
     hide_system: bool = Field(False, description="Do not show the system message to the judge, as the paper did")
+    judge_tokens: int | None = Field(
+        None,
+        ge=32,
+        description="Longest reply of the judge, in tokens; a longer one is no verdict. Default: 1024 or more",
+    )
     max_new_tokens: int = Field(1024, ge=1, le=4096, description="Longest answer of a model, in tokens")
     seed: int = Field(0, ge=0, lt=2**31, description="Another seed draws other questions, answers and intervals")
     concurrency: int = Field(16, ge=1, le=2000, description="Requests at once")

@@ -143,7 +143,7 @@ def _means(
     async def judge() -> AsyncIterator[Judge]:
         assert order.judge is not None, "the benchmark's check must have refused an order without a judge"
         async with askers.open(order.judge, budget) as asker:
-            yield Judge(order.judge, asker, order.seed, order.paper_parser)
+            yield Judge(order.judge, asker, order.seed, order.paper_parser, order.judge_tokens)
 
     return Means(folder.path, progress, model, judge, models, lambda: askers.is_stopped)
 

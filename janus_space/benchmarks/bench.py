@@ -25,7 +25,7 @@ ASKING = frozenset({"concurrency", "timeout_seconds", "reuse"})
 """Those of a benchmark that asks models, as against reading their log-probabilities."""
 ANSWERING = ASKING | {"max_new_tokens"}
 CHOOSING = frozenset({"best_of", "reward"})
-JUDGING = frozenset({"judge", "budget_usd", "price_in", "price_out"})
+JUDGING = frozenset({"judge", "judge_tokens", "budget_usd", "price_in", "price_out"})
 
 
 class Model(Asker, Protocol):

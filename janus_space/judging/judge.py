@@ -43,12 +43,15 @@ class Judgement(Generic[Verdict]):
 
 @dataclass(frozen=True)
 class Judge:
-    """Who judges; runs differ by their seeds. `is_paper_parser` asks for no JSON and reads as the paper's code."""
+    """Who judges; runs differ by their seeds. `is_paper_parser` asks for no JSON and reads as the paper's code; a reply
+    of more than `most_tokens`, where they are given, is cut off and thus unreadable.
+    """
 
     spec: str
     asker: Asker
     seed: int = 0
     is_paper_parser: bool = False
+    most_tokens: int | None = None
 
     async def ask(
         self,
@@ -63,7 +66,9 @@ class Judge:
         Raises:
             WorkHalted: nothing more can be asked for now (budget, disk, a wish to stop)
         """
-        seeded = sampling.model_copy(update={"seed": (self.seed + _SEEDS_A_RUN * run) % 2**31})
+        most = min(sampling.max_new_tokens, self.most_tokens or sampling.max_new_tokens)
+        seed = (self.seed + _SEEDS_A_RUN * run) % 2**31
+        seeded = sampling.model_copy(update={"seed": seed, "max_new_tokens": most})
         conversation = Conversation.ask(prompt, PROMPTS.text("judge"))
         schema = None if form is None else schema_of(form)
         key, reply, fault = _key(self.spec, prompt, run), "", ""

@@ -26,7 +26,7 @@ from janus_space.ui.models_panel import model_choices
 
 KNOBS: tuple[str, ...] = ("limit", "runs", "max_new_tokens", "seed")
 MORE_KNOBS: tuple[str, ...] = (
-    *("budget_usd", "price_in", "price_out", "concurrency", "power", "hide_system", "paper_parser"),
+    *("budget_usd", "price_in", "price_out", "concurrency", "power", "hide_system", "paper_parser", "judge_tokens"),
     *("system", "best_of", "reward", "annotations", "references", "baseline", "reader", "scorer", "continuations"),
 )
 LABELS = {
@@ -41,6 +41,7 @@ LABELS = {
     "power": "Rows judged under a wrong message",
     "hide_system": "Hide the system message from the judge",
     "paper_parser": "Read replies as the paper did",
+    "judge_tokens": "Longest reply of the judge",
     "system": "System message",
     "best_of": "Best of so many answers",
     "reward": "Reward model that chooses",
@@ -52,7 +53,7 @@ LABELS = {
     "continuations": "Continuations of each prompt",
 }
 START_BENCH = multifaceted.BENCH.name
-QUICK = {"limit": 4, "runs": 1, "power": 4, "max_new_tokens": 256}
+QUICK = {"limit": 4, "runs": 1, "power": 4, "max_new_tokens": 256, "judge_tokens": 256}
 """The most that a quick look asks for, which the embedded model does in a few minutes on two quiet cores."""
 
 

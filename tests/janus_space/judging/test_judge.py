@@ -113,3 +113,10 @@ def test_both_orders_cancel_a_liking_for_a_place() -> None:
 
 def test_a_game_without_a_verdict_gives_no_preference() -> None:
     assert asyncio.run(compare(Judge("j", Says("[[A>B]]", "Hm.")), "Why?", "1", "2")).preference is None
+
+
+def test_a_judge_may_be_held_to_short_replies_and_never_to_longer_ones() -> None:
+    asker = Says('{"feedback": "Brief.", "score": 5}')
+    for most in (None, 256, 10_000):
+        asyncio.run(grade(Judge("j", asker, most_tokens=most), QUESTION))
+    assert [request.sampling.max_new_tokens for request in asker.asked] == [1024, 256, 1024]
