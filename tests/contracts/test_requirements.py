@@ -73,3 +73,11 @@ def test_the_embedded_model_is_pinned_alike_where_it_is_installed_and_where_it_i
     (name, number), *others = pins("requirements-model.txt").items()
     assert not others
     assert f"{name}=={number}" in (ROOT / "trainer/embedded.py").read_text("utf-8")
+
+
+@pytest.mark.xdist_group("contracts")
+def test_groups_of_tests_stay_in_one_process(request: pytest.FixtureRequest) -> None:
+    """Some pytest and pytest-xdist do not fit each other, and say nothing: three browsers would share two cores."""
+    if not request.config.getoption("loadgroup", default=False):
+        pytest.skip("not one process of several")
+    assert request.node.nodeid.endswith("@contracts")
