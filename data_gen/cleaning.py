@@ -11,7 +11,6 @@ from typing import IO, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from data_gen.instructions import Instruction
-from data_gen.near_duplicates import NearDuplicates
 from data_gen.safety import UNSAFE_FROM, WORD_LIST, Scorer
 from data_gen.whole_file import whole_file
 
@@ -96,6 +95,9 @@ class _Sieve:
         self._scorer = scorer
         self._texts: dict[bytes, int] = {}
         self._ids: dict[str, int] = {}
+        # Imported here: numpy costs time that --help should not.
+        from data_gen.near_duplicates import NearDuplicates
+
         self.near = NearDuplicates()
         self._read = 0
         self._noticed: Counter[tuple[Reason, bool]] = Counter()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from data_gen.asking import Answer, Request
@@ -61,6 +61,7 @@ def test_no_prompt_has_more_tokens_than_its_bytes(texts: list[str]) -> None:
         max_size=60,
     ),
 )
+@example(0.0002, 1, [(1, 0.0, "answer"), (180, 1.0, "answer")])
 def test_it_is_never_overspent(limit: float, workers: int, work: list[tuple[int, float, str]]) -> None:
     billed = asyncio.run(_spend(limit, workers, work))
     assert billed <= limit * PICOUSD_PER_USD
@@ -78,7 +79,8 @@ async def _spend(limit: float, workers: int, work: list[tuple[int, float, str]])
         try:
             charge.sending()
             await asyncio.sleep(dice.random() * 1e-4)
-            real = Answer("x" * length, "stop", 10, max(1, round(share * length)))
+            most = charge.request.sampling.max_new_tokens  # near the end less than was asked for
+            real = Answer("x" * most, "stop", 10, max(1, round(share * most)))
             if end == "refused":
                 return charge.failed(_timeout(may_be_billed=False))
             billed += PRICES.picousd(real.prompt_tokens, real.completion_tokens)

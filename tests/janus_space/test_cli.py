@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -106,18 +106,25 @@ def test_an_unusable_home_is_refused(tmp_path: Path):
     assert_refused(compare("--model", "echo:", "--no-system", JANUS_HOME=str(occupied)), str(occupied))
 
 
+def children_cpu_seconds() -> float:
+    """Measure work, not waiting: other tests share the cores."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_help_is_quick_and_loads_no_engine_and_no_page():
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = children_cpu_seconds()
         assert janus("--help").returncode == 0
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 1
+        seconds.append(children_cpu_seconds() - start)
+    assert min(seconds) < 0.9
     script = (
         "import sys; from janus_space.cli import main\n"
         "try: main(['compare', '--help'])\n"
         "except SystemExit: pass\n"
-        "sys.exit(str([name for name in ('torch', 'gradio', 'openai', 'transformers') if name in sys.modules]))"
+        "slow = 'torch', 'gradio', 'openai', 'transformers', 'numpy'\n"
+        "sys.exit(str([name for name in slow if name in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.stderr == "[]\n"
