@@ -5,24 +5,25 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 import yaml
+from gradio_client import Client
 
 from janus_space.job import Job
 from janus_space.processes import ProcessMark
 from tests.janus_space.job_doubles import wait_until
+from tests.running_app import RunningApp, running_app
 from tests.tiny_models import tiny_llama
 from tests.trainer.sample_rows import dataset_folder
 from trainer.__main__ import run_train
 from trainer.config import TrainConfig
 
-ROOT = Path(__file__).parents[2]
 STEPS, KILLS = 30, 20
 VICTIMS = [
     ("worker",),
@@ -39,21 +40,40 @@ def losses(folder: Path) -> list[tuple[int, float]]:
     return [(event["step"], event["loss"]) for event in events if event["event"] == "step"]
 
 
-def app(*arguments: object) -> subprocess.Popen[bytes]:
-    """Start what stays with a job until it ends."""
-    command = [sys.executable, "-m", "janus_space", *map(str, arguments)]
-    return subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+class App:
+    """The app as `make run` starts it, which is killed and started again; asked as a script asks it."""
+
+    def __init__(self, home: Path, exits: ExitStack) -> None:
+        self._home, self._exits = home, exits
+        self._running: RunningApp | None = None
+
+    def open(self) -> RunningApp:
+        """Start it where it is not alive."""
+        if self._running is None or self._running.process.poll() is not None:
+            self._running = self._exits.enter_context(running_app(self._home))
+        return self._running
+
+    def ask(self, verb: str, **parameters: str) -> None:
+        """Ask for a verb that returns at once."""
+        Client(self.open().url, verbose=False).predict(**parameters, detach=True, api_name=f"/{verb}")
+
+    def kill(self) -> bool:
+        """Kill it alone, where it is alive."""
+        if self._running is None or self._running.process.poll() is not None:
+            return False
+        self._running.process.kill()
+        self._running.process.wait()
+        return True
+
+
+@pytest.fixture
+def started(janus_home: Path) -> Iterator[App]:
+    with ExitStack() as exits:
+        yield App(janus_home, exits)
 
 
 def kill(mark: ProcessMark | None) -> bool:
-    """Kill a process with its group, where it is alive; each of the three has a group of its own."""
+    """Kill a process with its group, where it is alive; worker and supervisor have a group of their own."""
     if mark is None or not mark.is_alive:
         return False
     with suppress(ProcessLookupError):
@@ -64,7 +84,9 @@ def kill(mark: ProcessMark | None) -> bool:
 
 @pytest.mark.proof
 @pytest.mark.timeout(3600)
-def test_twenty_kills_of_worker_supervisor_and_app_change_no_digit(tmp_path: Path) -> None:
+def test_twenty_kills_of_worker_supervisor_and_app_change_no_digit(
+    started: App, janus_home: Path, tmp_path: Path
+) -> None:
     config = tmp_path / "config.yaml"
     values = {
         "method": "sft",
@@ -79,17 +101,17 @@ def test_twenty_kills_of_worker_supervisor_and_app_change_no_digit(tmp_path: Pat
     }
     config.write_text(yaml.safe_dump(values), "utf-8")
     run_train(TrainConfig.load(config), tmp_path / "undisturbed")
-    out = tmp_path / "out"
+    out = janus_home / "jobs" / "train" / "out"
     job = Job("train", "out", out)
     chance = random.Random(3)
     met = {"worker": 0, "supervisor": 0, "app": 0}
-    watching = app("train", config, "--out", out)
+    started.ask("train", config=str(config), out=str(out))
 
     def reached(goal: int) -> bool:
-        """Look how far the run is; where nobody is at it any more, and nobody has noticed, somebody goes on with it."""
-        nonlocal watching
-        if not job.is_live and watching.poll() is not None and job.status != "finished":
-            watching = app("resume", "out")
+        """Look how far the run is; where nobody is at it any more, the app is asked to go on with it."""
+        started.open()
+        if not job.is_live and job.status != "finished":
+            started.ask("resume", job="out")
         return job.status == "finished" or (losses(out) or [(0, 0.0)])[-1][0] >= goal
 
     for number in range(KILLS):
@@ -97,11 +119,8 @@ def test_twenty_kills_of_worker_supervisor_and_app_change_no_digit(tmp_path: Pat
         wait_until(lambda goal=goal: reached(goal), 900)
         time.sleep(chance.random() * 0.2)
         for victim in chance.choice(VICTIMS):
-            mark = ProcessMark.of(watching.pid) if victim == "app" else getattr(job.work, victim)
-            met[victim] += kill(mark)
-        watching.poll()
+            met[victim] += started.kill() if victim == "app" else kill(getattr(job.work, victim))
     wait_until(lambda: reached(STEPS) and job.status == "finished" and not job.is_live, 900)
-    watching.wait(60)
     assert losses(out) == losses(tmp_path / "undisturbed")
     assert [step for step, _ in losses(out)] == list(range(1, STEPS + 1))
     adapters = [

@@ -126,6 +126,35 @@ def test_two_machines_lose_what_one_loses(shared: dict[str, Any], tmp_path: Path
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(900)
+def test_a_machine_that_is_killed_and_started_again_is_met_again(shared: dict[str, Any], tmp_path: Path) -> None:
+    """The other machine waits for it at the rendezvous; both go on from the newest checkpoint, to the same losses."""
+    values = shared | {"max_steps": 16, "learning_rate": 0.001, "save_steps": 2, "steerability_steps": 0}
+    one = run(written(tmp_path / "one.yaml", values), tmp_path / "one")
+    _, said = one.communicate(timeout=300)
+    assert one.returncode == 0, said[-3000:]
+    config_file = written(tmp_path / "two.yaml", values | {"num_machines": 2})
+    out = tmp_path / "two"
+    first, second = run(config_file, out), run(config_file, out, "--machine-rank", "1")
+    deadline = time.monotonic() + 200
+    while not (out / "events.jsonl").exists() or len(losses(out)) < 5:
+        assert time.monotonic() < deadline
+        assert first.poll() is None
+        time.sleep(0.1)
+    family = [psutil.Process(second.pid), *psutil.Process(second.pid).children(recursive=True)]
+    for process in family:
+        process.kill()
+    second.communicate(timeout=60)
+    assert losses(out)[-1][0] < 16
+    again = run(config_file, out, "--machine-rank", "1")
+    for process in (first, again):
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said[-3000:]
+    assert losses(out) == losses(tmp_path / "one")
+    assert json.loads((out / "exit.json").read_text())["state"] == "done"
+
+
+@pytest.mark.proof
 @pytest.mark.timeout(300)
 def test_nobody_goes_on_when_the_launcher_is_killed(shared: dict[str, Any], tmp_path: Path) -> None:
     endless = shared | {"max_steps": 100_000, "save_steps": 50_000, "steerability_steps": 0}
