@@ -43,6 +43,7 @@ def test_several_on_a_cpu_are_started_by_torchrun(tmp_path: Path) -> None:
     assert argv[1:3] == ["-m", "torch.distributed.run"]
     told = dict(zip(argv[3::2], argv[4::2], strict=False))
     assert (told["--nnodes"], told["--nproc_per_node"], told["--rdzv_backend"]) == ("2", "2", "c10d")
+    assert "join_timeout=3600" in told["--rdzv_conf"]
 
 
 @pytest.mark.parametrize("strategy", ["fsdp", "deepspeed"])
@@ -147,7 +148,7 @@ def test_a_machine_that_is_killed_and_started_again_is_met_again(shared: dict[st
     second.communicate(timeout=60)
     assert losses(out)[-1][0] < 16
     again = run(config_file, out, "--machine-rank", "1")
-    for process in (first, again):
+    for process in (again, first):
         _, said = process.communicate(timeout=300)
         assert process.returncode == 0, said[-3000:]
     assert losses(out) == losses(tmp_path / "one")
