@@ -193,6 +193,17 @@ class ReviewBook:
             facts = {name: value for name, value in told.items() if name not in _COUNTED_ANEW}
             return describe(folder, tables, facts | {"review": counts | {"only_reviewed": only_reviewed}})
 
+    def as_it_stands(self) -> Path:
+        """Return the dataset as it was made or, once a row was reviewed, a copy to which the reviews are applied.
+
+        Raises:
+            BadRequest, StorageFailed: as `apply` does
+        """
+        if not self.latest():
+            return self.dataset
+        self.apply()
+        return self.job / "reviewed"
+
     def _kept(self, only_reviewed: bool, counts: dict[str, int]) -> Iterator[Grown]:
         bench = self.dataset / "bench.jsonl"
         rubrics = _bench_rows(bench) if bench.exists() else None

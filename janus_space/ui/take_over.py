@@ -1,7 +1,8 @@
-"""Let another tab take over the dataset that the Augment tab shows: it fills in its form, and is opened."""
+"""Let another tab take over the dataset of the Augment tab, as reviewed: it fills in its form, and is opened."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import gradio as gr
 
 from janus_space.augment_order import VERB
 from janus_space.jobs import Jobs
+from janus_space.review import ReviewBook
 from janus_space.ui.events import listen
 
 
@@ -31,7 +33,8 @@ def take_over(
     """Register what the button does: `fill` makes updates of `outputs` from the dataset's folder, and `tab` opens."""
     tabs = tab.parent  # asked now: Gradio forgets it when a tab is opened
 
-    def use(name: str) -> dict[Any, Any]:
-        return fill(jobs.find(f"{VERB}/{name}").folder / "dataset") | {tabs: gr.update(selected=tab.id)}
+    async def use(name: str) -> dict[Any, Any]:
+        book = ReviewBook(jobs.find(f"{VERB}/{name}").folder)
+        return fill(await asyncio.to_thread(book.as_it_stands)) | {tabs: gr.update(selected=tab.id)}
 
     listen(offer.button.click, f"{verb}_use", use, [offer.chosen], [*outputs, tabs])

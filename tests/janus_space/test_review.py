@@ -46,6 +46,15 @@ def test_the_last_word_on_a_row_counts(book: ReviewBook) -> None:
     assert len(book.file.read_text().splitlines()) == 3
 
 
+def test_other_rooms_get_it_as_reviewed_and_before_that_as_made(book: ReviewBook) -> None:
+    assert book.as_it_stands() == book.dataset
+    first, *others = book.rows()
+    book.add(first, "reject", "wrong facts")
+    assert book.as_it_stands() == book.job / "reviewed"
+    assert len(written(book)) == len(others)
+    assert first.made.output not in [row["output"] for row in written(book) if row["system"] == first.made.system]
+
+
 @pytest.mark.parametrize(
     ("decision", "edited", "told"),
     [("reject", {}, "why this row is rejected"), ("edit", {"system": " ", "output": "x"}, "may be empty")],
