@@ -118,14 +118,13 @@ def _fsdp(config: TrainConfig, layer_class: str | None) -> dict[str, Any]:
 
 
 def _torchrun(config: TrainConfig, job: Path) -> list[str]:
-    # A c10d rendezvous takes a machine that starts late, or again; the others wait an hour for it, and ten minutes for
-    # each of its words, since a busy machine may be slow to speak.
+    # A c10d rendezvous takes a machine that starts late, or again; the others wait an hour for it.
     return [
         *("--nnodes", str(config.num_machines)),
         *("--nproc_per_node", str(config.num_processes // config.num_machines)),
         *("--rdzv_backend", "c10d"),
         *("--rdzv_endpoint", f"{config.main_process_ip}:{config.main_process_port}"),
         *("--rdzv_id", job.name),
-        *("--rdzv_conf", "join_timeout=3600,read_timeout=600"),
+        *("--rdzv_conf", "join_timeout=3600"),
         *("--max_restarts", str(_RESTARTS)),
     ]

@@ -17,6 +17,8 @@ from trainer.launch import ACCELERATE_CONFIG, accelerate_config, worker_command
 
 ENDS_WITH_LAUNCHER = "JANUS_TRAINER_ENDS_WITH_LAUNCHER"
 """In the environment of every process of a run: its standard input closes when the one that started it is gone."""
+# torch 2.13 tells only the first round of a rendezvous where its store is: a machine started again would wait for ever.
+_MEETS_ANEW = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
 
 _END_GRACE_SECONDS = 30
 
@@ -33,7 +35,7 @@ def run_spread(config: TrainConfig, folder: JobFolder, models_dir: Path) -> dict
         (folder.path / f"{config.machine_rank}-{ACCELERATE_CONFIG}").write_text(accelerate_config(config), "utf-8")
     command = worker_command(config, folder.path, models_dir)
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // _on_this_machine(config)))
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, ENDS_WITH_LAUNCHER: "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, ENDS_WITH_LAUNCHER: "1"} | _MEETS_ANEW
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, start_new_session=True) as group:
         try:
             with _stopping_by_file(folder):

@@ -181,10 +181,10 @@ def test_a_quick_look_at_the_embedded_models_judged_by_one_of_them(
         expect(page.locator("#benchmark-table tr.ours")).to_have_count(2, timeout=LONG_MS)
         expect(page.locator("#benchmark-answers article.judged")).to_have_count(2)
         page.screenshot(path=picture_folder / "bench-embedded.png", full_page=True)
+        context.close()  # before the app ends, which would cut the page's streams
     folder = tmp_path / "home/jobs/bench/embedded"
     report = json.loads((folder / "report.json").read_text("utf-8"))
     judgements = [json.loads(line) for line in (folder / "judgements.jsonl").read_text("utf-8").splitlines()]
-    context.close()
     sys.stdout.write(f"{seconds:.0f} s, {len(judgements)} judgements\n{json.dumps(report, indent=1)}\n")
     assert [row["model"] for row in report["rows"]] == ["embedded:smollm2", "embedded:janus-135m"]
     assert [row["unanswered"] for row in report["rows"]] == [0, 0]

@@ -98,6 +98,11 @@ def run(config_file: Path, out: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def losses(out: Path) -> list[tuple[int, float]]:
     events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
     return [(event["step"], event["loss"]) for event in events if event["event"] == "step"]
@@ -136,8 +141,11 @@ def test_a_machine_that_is_killed_and_started_again_is_met_again(shared: dict[st
     assert one.returncode == 0, said[-3000:]
     config_file = written(tmp_path / "two.yaml", values | {"num_machines": 2})
     out = tmp_path / "two"
-    first, second = run(config_file, out), run(config_file, out, "--machine-rank", "1")
-    deadline = time.monotonic() + 200
+    first, deadline = run(config_file, out), time.monotonic() + 200
+    while not is_open(yaml.safe_load(config_file.read_text())["main_process_port"]):  # else the second may be the host
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    second = run(config_file, out, "--machine-rank", "1")
     while not (out / "events.jsonl").exists() or len(losses(out)) < 5:
         assert time.monotonic() < deadline
         assert first.poll() is None
