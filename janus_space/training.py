@@ -262,9 +262,10 @@ def refuse_another(folder: Path, before: dict[str, Any], asked: dict[str, Any]) 
 
 
 def known_datasets(jobs: Jobs) -> list[Path]:
-    """List the dataset folders of this house, newest first: those kept here, and those that were grown."""
+    """List the dataset folders of this house, newest first: those kept here, those that were grown, and as reviewed."""
     kept = [path for path in jobs.home.datasets.glob("*") if path.is_dir() and not path.name.startswith(".")]
-    grown = [job.folder / "dataset" for job in jobs.list("augment") if (job.folder / "dataset" / "sft.jsonl").exists()]
+    tables = (job.folder / name / "sft.jsonl" for job in jobs.list("augment") for name in ("dataset", "reviewed"))
+    grown = [table.parent for table in tables if table.exists()]
     return sorted([*kept, *grown], key=lambda path: path.stat().st_mtime, reverse=True)
 
 

@@ -183,7 +183,8 @@ def dataset_choices(house: House) -> list[tuple[str, str]]:
 
 
 def _dataset_name(parts: Sequence[str]) -> str:
-    return f"{parts[-2]}, grown here" if parts[-1] == "dataset" else parts[-1]
+    how = {"dataset": "grown here", "reviewed": "as reviewed"}.get(parts[-1])
+    return f"{parts[-2]}, {how}" if how else parts[-1]
 
 
 def device_options(house: House) -> list[tuple[str, str]]:

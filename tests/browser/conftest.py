@@ -121,8 +121,9 @@ def watch(page: Page) -> list[str]:
     complaints: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:
-        # A rejected validator answers 422, which the browser reports as an error; the page means it.
-        if message.type == "error" and "422" not in message.text:
+        # A rejected validator answers 422, which the browser reports as an error; the page means it. Gradio aborts a
+        # stream that has not begun when its page is left, and its own client then reports that it was aborted.
+        if message.type == "error" and "422" not in message.text and not message.text.startswith("AbortError"):
             complaints.append(message.text)
 
     page.on("console", on_console)

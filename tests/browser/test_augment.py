@@ -153,10 +153,10 @@ def test_from_a_paste_to_a_reviewed_dataset(
         ("reject", "not true"),
     ]
     take_over(tab, picture_folder)
-    dataset = home / "jobs/augment/first-steps/dataset"
+    reviewed = home / "jobs/augment/first-steps/reviewed"
     questions = page.locator("#benchmark-data").locator("input, textarea")
-    assert questions.input_value() == str(dataset.resolve() / "sft.jsonl")
-    assert page.locator("#publish-source input").input_value() == "first-steps, grown here"
+    assert questions.input_value() == str(reviewed.resolve() / "sft.jsonl")
+    assert page.locator("#publish-source input").input_value() == "first-steps, as reviewed"
 
 
 def take_over(tab: AugmentTab, picture_folder: Path) -> None:
@@ -164,12 +164,12 @@ def take_over(tab: AugmentTab, picture_folder: Path) -> None:
     page = tab.page
     tab.button("Use for training").click()
     expect(page.locator("#train-start")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.locator("#train-dataset input")).to_have_value("first-steps, grown here")
+    expect(page.locator("#train-dataset input")).to_have_value("first-steps, as reviewed", timeout=PATIENCE_MS)
     tab.show()
     tab.button("Benchmark with it").click()
     expect(page.locator("#benchmark-start")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator("#benchmark-command")).to_contain_text("bench steer", timeout=PATIENCE_MS)
-    expect(page.locator("#benchmark-command")).to_contain_text("first-steps/dataset/sft.jsonl", timeout=PATIENCE_MS)
+    expect(page.locator("#benchmark-command")).to_contain_text("first-steps/reviewed/sft.jsonl", timeout=PATIENCE_MS)
     page.screenshot(path=picture_folder / "augment-to-benchmark.png")
     tab.show()
     tab.button("Publish it").scroll_into_view_if_needed()
