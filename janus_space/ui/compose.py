@@ -117,8 +117,9 @@ def _wire_picking(composer: Composer, inputs: list[Any], surprise: gr.Button, re
     view, outputs = composer.view, composer.outputs
     picks = [view.tree.select, view.picture.select, view.chips.select]
     # Whoever picks quickly means every pick: "once" would drop those made while one is under way.
-    in_turn(picks, "compose_pick", composer.pick, inputs, outputs, trigger_mode="multiple")
-    in_turn(view.allow_more.input, "compose_allow_more", composer.allow_more, [*inputs, view.allow_more], outputs)
+    choosing = [*inputs, view.allow_more]
+    in_turn(picks, "compose_pick", composer.pick, choosing, outputs, trigger_mode="multiple")
+    in_turn(view.allow_more.input, "compose_allow_more", composer.allow_more, choosing, outputs)
     in_turn(surprise.click, "compose_surprise", composer.surprise, inputs, outputs)
     in_turn(reword.click, "compose_reword", composer.reword, inputs, outputs)
     in_turn(view.rebuild.click, "compose_rebuild", composer.rebuild, [inputs[0], inputs[2]], outputs)

@@ -44,9 +44,13 @@ class Composer:
     def outputs(self) -> list[Any]:
         return [self.state, *self.view]
 
-    def pick(self, data: Mapping[str, Any], composition: Composition, text: str | None, model: str | None) -> Updates:
+    def pick(
+        self, data: Mapping[str, Any], composition: Composition, text: str | None, model: str | None, allow_more: bool
+    ) -> Updates:
         """Take a preference, or take it back."""
         composition.see(text)
+        if allow_more:  # the pick's request may have overtaken the one that says so
+            composition.choose(composition.picks.allowing_more(True, self.hierarchy), self.hierarchy)
         composition.toggle(str(data.get("key")), self.hierarchy)
         return self.show(composition, model)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from data_gen.preferences import DIMENSIONS
 from janus_space.compose import load_hierarchy
@@ -162,6 +162,21 @@ def test_quick_picks_are_all_taken(compose: ComposePage) -> None:
     expect(compose.chips).to_have_count(5)
     expect(compose.taken).to_have_count(5)
     assert 120 <= len(compose.message.input_value().split()) <= 170
+
+
+def test_a_pick_that_overtakes_allow_more_pushes_out_no_other(compose: ComposePage) -> None:
+    held: list[Route] = []
+    compose.page.route("**/queue/join*", lambda route: held.append(route), times=1)
+    compose.page.get_by_label("Allow more than one a dimension").check()
+    compose.search("informativeness")
+    compose.page.get_by_label("Search the preferences").press("Enter")
+    press(compose.page, " ", "ArrowDown", " ")
+    expect(compose.chips).to_have_count(2)
+    assert len(held) == 1
+    held[0].continue_()
+    compose.button("Another wording").click()
+    expect(compose.chips).to_have_count(2)
+    expect(compose.page.get_by_label("Allow more than one a dimension")).to_be_checked()
 
 
 @pytest.mark.parametrize("query", ["child", "expl term", "HARMLESS", "step", "zebra"])
