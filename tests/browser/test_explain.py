@@ -14,7 +14,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import PATIENCE_MS, ComparePage, watch
 from tests.browser.test_page import BASELINE_FILE, axe_findings
+from tests.browser.test_scripts_in_texts import PAYLOADS, unharmed
 from tests.running_app import RunningApp, running_app
+from tests.security.attacker import TRIED
 from tests.tiny_models import tiny_llama
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -78,16 +80,21 @@ def test_words_are_shaded_and_a_chip_shows_one_part_alone(tiny: ComparePage) -> 
     expect(tiny.column("B").locator(".explained")).to_be_hidden()
 
 
-def test_markup_in_a_message_stays_text(tiny: ComparePage) -> None:
-    attack = "<img src='data:,' onerror=\"document.title='owned'\"> is who you are."
-    tiny.system("A").fill(f"{attack} Be brief.")
+def test_no_text_of_an_explained_message_becomes_a_script(tiny: ComparePage, canary: tuple[str, list[str]]) -> None:
+    address, asked = canary
+    fitting = PAYLOADS[:24]  # the tiny model reads no more
+    attack = " ".join(fitting).replace("CANARY", address)  # one line: each sentence is one more reading of the answer
+    tiny.system("A").fill(f"{attack} is who you are. Be brief.")
     tiny.ask("Why?")
     expect(tiny.column("A").locator(".status-line.done")).to_be_visible(timeout=SLOW_MS)
     expect(tiny.page.locator("#run")).to_be_enabled(timeout=PATIENCE_MS)
-    explain(tiny)
-    expect(tiny.column("A").locator(".part").nth(1)).to_contain_text("<img src='data:,'")
-    assert tiny.column("A").locator(".explained img").count() == 0
-    assert tiny.page.title() != "owned"
+    tiny.column("A").get_by_role("button", name=ASK).click()
+    explained = tiny.column("A").locator(".explained")
+    expect(explained.locator(".influenced")).to_be_visible(timeout=SLOW_MS)
+    expect(explained).to_contain_text("window.owned")
+    assert explained.locator("img, script, iframe, svg, a").count() == 0
+    TRIED["script"] += len(fitting)
+    unharmed(tiny.page, asked)
 
 
 def test_a_new_answer_takes_the_old_explanation_away(tiny: ComparePage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,13 @@ from typing import Any
 
 import pytest
 
+from janus_space.home import Home
 from tests.hub import TOKEN, LocalHub
+from tests.janus_space.publish.test_model_packing import BASE
+from tests.janus_space.publish.test_model_packing import run as finished_run
 from tests.security.attacker import TRIED, Attacker, events_of
 from tests.security.watched import Watched, holds_a_secret, sentinels
+from tests.tiny_models import tiny_llama
 from tests.trainer.sample_rows import sft_rows, write_jsonl
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("security")]
@@ -22,17 +27,22 @@ pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("security")]
 LEFT_LYING = "sk-SENTINEL-left-lying-in-a-file"
 
 
-def dataset_with_secrets_beside(folder: Path) -> Path:
-    """Write rows, and beside them what trainers, editors and people leave behind."""
-    folder.mkdir()
-    write_jsonl(folder / "train.jsonl", sft_rows())
-    (folder / "README.md").write_text("---\nlicense: mit\n---\n\n# Voices\n")
+def leave_secrets(folder: Path) -> None:
+    """Write into a folder what trainers, editors and people leave behind."""
     (folder / ".env").write_text(f"OPENAI_API_KEY={LEFT_LYING}\n")
     (folder / "log.txt").write_text(f"Authorization: Bearer {TOKEN}\n")
     (folder / "training_args.bin").write_bytes(pickle.dumps({"hub_token": TOKEN, "key": LEFT_LYING}))
     (folder / "optimizer.pt").write_bytes(LEFT_LYING.encode())
     (folder / ".git").mkdir()
     (folder / ".git" / "config").write_text(f"url = https://me:{LEFT_LYING}@huggingface.co/me/voices\n")
+
+
+def dataset_with_secrets_beside(folder: Path) -> Path:
+    """Write rows, and beside them secrets."""
+    folder.mkdir()
+    write_jsonl(folder / "train.jsonl", sft_rows())
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n\n# Voices\n")
+    leave_secrets(folder)
     return folder
 
 
@@ -95,4 +105,19 @@ def test_no_secret_is_in_what_is_published_nor_left_behind(
     assert "datasets/tester/leaky" not in watched_hub.repositories
     assert len(list(sent(watched_hub))) > 100
     assert [path for path, content in sent(watched_hub) if holds_a_secret(content, watched)] == []
+    assert sentinels(watched) == []
+
+
+def test_no_secret_is_in_a_model_that_is_published(watched: Watched, watched_hub: LocalHub, tmp_path: Path) -> None:
+    watched_hub.add(BASE, tiny_llama(tmp_path / "base"))
+    adapter = finished_run(Home.at(watched.folder / "home"), tmp_path / "base") / "adapter"
+    leave_secrets(adapter)
+    owner = Attacker(watched.url, {"Authorization": f"Bearer {watched.token}"})
+    ended = published(watched, owner, events_of(owner.config()), what="model", source="mine", repo_id="tester/mine")
+    assert ended["success"], ended
+    went = {name: content for name, content in sent(watched_hub) if name.startswith("tester/mine/")}
+    assert {"tester/mine/adapter_model.safetensors", "tester/mine/README.md"} <= went.keys()
+    assert "It printed:" in went["tester/mine/README.md"].decode()
+    assert [name for name, content in went.items() if holds_a_secret(content, watched)] == []
+    shutil.rmtree(adapter)
     assert sentinels(watched) == []

@@ -159,6 +159,7 @@ def test_a_space_is_this_app_set_up_for_a_model_on_the_hub(
     assert (front["sdk"], front["app_file"], front["models"]) == ("gradio", "app.py", ["tester/model"])
     assert (front["suggested_hardware"], front["python_version"]) == ("cpu-basic", "3.11")
     assert (front["hf_oauth"], front["hf_oauth_scopes"]) == (True, ["contribute-repos"])
+    assert front["hf_oauth_expiration_minutes"] == 480
     assert b"spaces==" not in there["requirements.txt"]
     assert not [path for path in there if "__pycache__" in path or path.startswith("tests/")]
 
