@@ -20,6 +20,7 @@ from janus_space.engine.adapters import AdapterBank
 from janus_space.engine.attention import FlatPlan, Segment
 from janus_space.engine.cache import RowCache
 from janus_space.engine.decode import Chooser, TextStream
+from janus_space.engine.form import Form
 from janus_space.engine.threads import Threads
 
 
@@ -54,6 +55,7 @@ class Request:
     sampling: Sampling
     adapter: str | None
     report: Callable[[Piece | Finished | Broken], None]
+    form: Form | None = None
     arrived: float = field(default_factory=time.perf_counter)
     cancelled: bool = False
 
@@ -67,7 +69,7 @@ class Row:
         self.held = held
         self.made = 0
         self.first_token_at = 0.0
-        self.chooser = Chooser(request.sampling, request.token_ids, device)
+        self.chooser = Chooser(request.sampling, request.token_ids, device, request.form)
         self.stream = TextStream(tokenizer, request.sampling.stop)
 
     @property

@@ -10,6 +10,7 @@ from tokenizers.decoders import DecodeStream
 from torch import Tensor
 
 from data_gen.chat import Sampling
+from janus_space.engine.form import Form
 
 _LIKELY = 512
 
@@ -17,11 +18,11 @@ _LIKELY = 512
 class Chooser:
     """Chooses one row's tokens. A seed makes the choice a function of the logits alone, whoever shares the batch.
 
-    Order of the operations as in transformers' generate: repetition penalty, temperature, top-p.
+    Order of the operations as in transformers' generate: repetition penalty, what the form allows, temperature, top-p.
     """
 
-    def __init__(self, sampling: Sampling, prompt: list[int], device: torch.device) -> None:
-        self._sampling = sampling
+    def __init__(self, sampling: Sampling, prompt: list[int], device: torch.device, form: Form | None = None) -> None:
+        self._sampling, self._form = sampling, form
         self._seen = torch.tensor(sorted(set(prompt)), device=device)
         self._random = torch.Generator().manual_seed(secrets.randbits(31) if sampling.seed is None else sampling.seed)
 
@@ -31,9 +32,13 @@ class Chooser:
         if penalty != 1.0:
             scores = logits[self._seen]
             logits = logits.index_copy(0, self._seen, torch.where(scores < 0, scores * penalty, scores / penalty))
+        if self._form is not None:
+            logits = self._form.restrict(logits)
         token = int(logits.argmax()) if self._sampling.temperature == 0 else self._draw(logits)
         if penalty != 1.0:
             self._seen = torch.unique(torch.cat([self._seen, self._seen.new_tensor([token])]))
+        if self._form is not None:
+            self._form.take(token)
         return token
 
     def _draw(self, logits: Tensor) -> int:

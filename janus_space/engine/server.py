@@ -1,4 +1,4 @@
-"""The engine's face: OpenAI's chat completions on loopback, and scores.
+"""The engine's face: OpenAI's chat completions on loopback, JSON schemas included, and scores.
 
 Beside OpenAI's fields a chunk may carry `janus`: `sent` and `timings` on the last one (data_gen/chat.py).
 `POST /v1/score` takes {model, items: [{messages, answer}]} and returns {scores: [{tokens, logprobs}]}.
@@ -15,15 +15,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from data_gen.chat import Sampling, Sent
-from janus_space.engine.batch import Broken, Finished, Piece, Request
+from data_gen.chat import Sent
+from janus_space.engine.batch import Broken, Finished, Piece, Request, end_tokens
+from janus_space.engine.form import Form, FormRefused, Forms
 from janus_space.engine.loop import Loop
+from janus_space.engine.requests import ChatMessage, ChatRequest, ScoreRequest
 from janus_space.engine.scoring import Scored, tokenised
 from trainer import chat_template
 from trainer.errors import ModelError, TrainerError
@@ -40,62 +42,6 @@ class Refused(Exception):
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status, self.code = status, code
-
-
-class ChatMessage(BaseModel):
-    """A message as OpenAI's clients write it: text, or parts of text."""
-
-    role: str
-    content: str
-
-    @field_validator("content", mode="before")
-    @classmethod
-    def _joined(cls, content: Any) -> Any:
-        if isinstance(content, list):
-            return "".join(part.get("text", "") for part in content if isinstance(part, dict))
-        return "" if content is None else content
-
-
-class ChatRequest(BaseModel):
-    """What is read of OpenAI's request; numbers out of range are moved into it, unknown fields are let pass."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    model: str
-    messages: list[ChatMessage] = Field(min_length=1, max_length=200)
-    stream: bool = False
-    n: int = Field(1, ge=1, le=1)
-    temperature: float | None = None
-    top_p: float | None = None
-    repetition_penalty: float | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    seed: int | None = None
-    stop: str | list[str] | None = None
-
-    def sampling(self) -> Sampling:
-        return Sampling.clamped(
-            temperature=self.temperature,
-            top_p=self.top_p,
-            repetition_penalty=self.repetition_penalty,
-            max_new_tokens=self.max_completion_tokens or self.max_tokens,
-            seed=self.seed,
-            stop=(self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ()),
-        )
-
-
-class ScoreItem(BaseModel):
-    """An answer to be scored after a conversation."""
-
-    messages: list[ChatMessage] = Field(min_length=1, max_length=200)
-    answer: str = Field(min_length=1)
-
-
-class ScoreRequest(BaseModel):
-    """Answers to be scored under one model."""
-
-    model: str
-    items: list[ScoreItem] = Field(min_length=1, max_length=4096)
 
 
 @dataclass
@@ -115,6 +61,7 @@ class Server:
         self._base, self._loaded, self._loop = base, loaded, loop
         self._token = token
         self._loading = asyncio.Lock()
+        self._forms = Forms(loaded.tokenizer, _vocabulary(loaded.model), end_tokens(loaded.model, loaded.tokenizer))
         self._read_at_most = int(loaded.model.config.get_text_config().max_position_embeddings)
 
     def app(self) -> Starlette:
@@ -186,10 +133,11 @@ class Server:
         sampling = asked.sampling()
         room = self._check_length(len(rendered.token_ids) + 1)
         sampling = sampling.model_copy(update={"max_new_tokens": min(sampling.max_new_tokens, room + 1)})
+        form = await self._form(asked, sampling.max_new_tokens)
         events: asyncio.Queue[Event] = asyncio.Queue()
         here = asyncio.get_running_loop()
         request = Request(
-            rendered.token_ids, sampling, adapter, lambda event: _unless_closed(here, events.put_nowait, event)
+            rendered.token_ids, sampling, adapter, lambda event: _unless_closed(here, events.put_nowait, event), form
         )
         self._loop.answer(request)
         sent = Sent(text=rendered.text, system_role=rendered.system_role)
@@ -228,6 +176,15 @@ class Server:
         head = {"id": answering.id, "object": "chat.completion", "created": int(time.time()), "model": model}
         return JSONResponse({**head, "choices": [choice], **_extras(answering, event)})
 
+    async def _form(self, asked: ChatRequest, most_tokens: int) -> Form | None:
+        schema = None if asked.response_format is None else asked.response_format.schema_wanted()
+        if schema is None:
+            return None
+        try:
+            return await asyncio.to_thread(self._forms.form, schema, most_tokens)
+        except FormRefused as refused:
+            raise Refused(400, "invalid_request_error", str(refused)) from refused
+
     async def _adapter(self, model: str) -> str | None:
         spec = ModelSpec.parse(model)
         if spec.base != self._base:
@@ -248,6 +205,11 @@ class Server:
             told = f"The conversation has {tokens} tokens; this model reads at most {self._read_at_most}. Shorten it."
             raise Refused(400, "context_length_exceeded", told)
         return self._read_at_most - tokens
+
+
+def _vocabulary(model: Any) -> int:
+    """Count a model's logits, which may be more than its tokens."""
+    return int(model.get_output_embeddings().weight.shape[0])
 
 
 async def _json(http: HttpRequest) -> Any:

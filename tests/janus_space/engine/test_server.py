@@ -17,8 +17,10 @@ from urllib.parse import urlsplit
 import openai
 import pytest
 
+from data_gen.answers import schema_of
 from janus_space.engine.process import Endpoint, EngineFailed, EnginePool, EngineProcess
 from janus_space.home import Home
+from janus_space.judging.rubric import RubricVerdict
 from tests.janus_space.engine.conftest import Tiny
 from tests.janus_space.engine.tiny_batch import PlainModel
 
@@ -55,6 +57,32 @@ def test_the_openai_client_reads_a_whole_answer(running: tuple[Endpoint, str], l
     assert answer.usage is not None
     assert answer.usage.prompt_tokens == len(rendered)
     assert answer.choices[0].finish_reason in ("length", "stop")
+
+
+def in_form(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "verdict", "schema": schema, "strict": True}}
+
+
+def test_an_answer_keeps_the_form_that_was_asked_for(running: tuple[Endpoint, str]) -> None:
+    endpoint, base = running
+    asked: Any = {"model": base, "messages": ASK, "max_tokens": 600, "temperature": 1.5, "extra_body": {"top_p": 1.0}}
+    form: Any = in_form(schema_of(RubricVerdict))
+    said = [
+        _client(endpoint).chat.completions.create(**asked, seed=seed, response_format=form).choices[0]
+        for seed in range(4)
+    ]
+    assert {one.finish_reason for one in said} == {"stop"}
+    assert all(1 <= RubricVerdict.model_validate_json(one.message.content or "").score <= 5 for one in said)
+    stream = _client(endpoint).chat.completions.create(**asked, seed=0, response_format=form, stream=True)
+    pieces = [chunk.choices[0].delta.content or "" for chunk in stream]
+    assert "".join(pieces) == said[0].message.content
+
+
+def test_a_form_that_cannot_be_held_is_refused_in_a_sentence(running: tuple[Endpoint, str]) -> None:
+    endpoint, base = running
+    form: Any = in_form({"type": "nonsense"})
+    with pytest.raises(openai.BadRequestError, match="This schema cannot be held to"):
+        _client(endpoint).chat.completions.create(model=base, messages=ASK, response_format=form)
 
 
 def test_a_stream_ends_with_the_figures_and_what_was_sent(running: tuple[Endpoint, str]) -> None:
@@ -177,6 +205,7 @@ _PARENT = """
 import asyncio, sys
 from janus_space.engine.process import EnginePool
 from janus_space.home import Home
+from janus_space.judging.rubric import RubricVerdict
 pool = EnginePool(Home.at(sys.argv[2]), threads=1)
 async def go():
     async with pool.lease(sys.argv[1], "cpu", lambda text: None):
