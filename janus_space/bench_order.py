@@ -40,7 +40,7 @@ class BenchJob(BaseModel):
         1, ge=1, le=64, description="Answers to each question, of which a reward model chooses one; the paper takes 64"
     )
     reward: str | None = Field(
-        None, description="Reward model that chooses: job:NAME, which was trained here, or path:FOLDER of its run"
+        None, description="Reward model that chooses: job:NAME, trained here, path:FOLDER of its run, or hf:ORG/NAME"
     )
     limit: int | None = Field(None, gt=0, description="Ask only so many questions, drawn by the seed")
     runs: int = Field(1, ge=1, le=10, description="Judgements of each answer, averaged; the paper takes 3")

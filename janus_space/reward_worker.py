@@ -1,4 +1,6 @@
-"""`python -m janus_space.reward_worker RUN`: rates answers by the reward model in a run's folder, a JSON line each.
+"""`python -m janus_space.reward_worker SOURCE`: rates answers by a reward model, a JSON line each.
+
+The source is the folder of a run, or `hf:ORG/NAME[@REVISION]`: a sequence classifier with one score.
 
 A line in is {messages, answers}; a line out is {rewards} or {error}, the first one {ready}. It ends with its input.
 """
@@ -14,7 +16,8 @@ from typing import Any
 from janus_space.home import Home
 from janus_space.job import read_json
 from trainer.config import TrainConfig
-from trainer.errors import TrainerError
+from trainer.errors import ModelRefused, TrainerError
+from trainer.model_spec import ModelSpec
 from trainer.quiet import quieten
 
 
@@ -30,7 +33,7 @@ def main(argv: list[str]) -> int:
 
     quieten()
     try:
-        model, tokenizer = _loaded(Path(argv[0]))
+        model, tokenizer = _from_the_hub(argv[0]) if argv[0].startswith("hf:") else _from_a_run(Path(argv[0]))
     except TrainerError as error:
         tell(error=str(error))
         return 1
@@ -44,7 +47,21 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _loaded(run: Path) -> tuple[Any, Any]:
+def _from_the_hub(spec: str) -> tuple[Any, Any]:
+    import torch
+
+    from trainer.model import load_base
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    loaded = load_base(ModelSpec.parse(spec), Home.at(None).models, device, lambda words: None, may_score=True)
+    if getattr(loaded.model.config, "num_labels", 0) != 1 or not hasattr(loaded.model, "score"):
+        raise ModelRefused(f"{spec} is no reward model: it has no head that gives one score.")
+    if not loaded.tokenizer.chat_template:
+        raise ModelRefused(f"{spec} has no chat template, so what it rates cannot be written as it was trained.")
+    return loaded.model, loaded.tokenizer
+
+
+def _from_a_run(run: Path) -> tuple[Any, Any]:
     """Load what a run has saved, where it was trained if that is still there."""
     import torch
     from peft import PeftModel

@@ -1,4 +1,4 @@
-"""A reward model that was trained here, in a process of its own: it rates answers and writes none."""
+"""A reward model, trained here or from the Hub, in a process of its own: it rates answers and writes none."""
 
 from __future__ import annotations
 
@@ -20,37 +20,55 @@ from janus_space.home import Home
 from janus_space.job import Job
 from janus_space.jobs import Jobs
 from janus_space.training import VERB, is_reward_model, reward_models
-from trainer.model_spec import local_folder
+from trainer.errors import TrainerError
+from trainer.model_spec import ModelSpec, local_folder
 
 _ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
 class RewardModel:
-    """What a finished run with `method: reward` has made; nothing is loaded yet."""
+    """A reward model by its name; nothing is loaded yet.
+
+    `source` is the folder of its run, or the spec of its weights on the Hub.
+    """
 
     spec: str
-    run: Path
+    source: str
     home: Home
 
     @classmethod
-    def named(cls, jobs: Jobs, spec: str) -> RewardModel:
-        """Find the reward model `job:NAME`, or that of a run elsewhere, `path:FOLDER`.
+    def trained_here(cls, jobs: Jobs, spec: str) -> RewardModel:
+        """Find the reward model `job:NAME`.
 
         Raises:
-            UnknownModel: no finished run of that name, or in that folder, has made one
+            UnknownModel: no finished run of that name has made one
         """
         found = reward_models(jobs)
         job = next((job for job in found if spec == f"job:{job.name}"), None)
-        if spec.startswith("path:"):
-            folder = local_folder(spec.removeprefix("path:"))
-            elsewhere = Job(VERB, folder.name, folder)
-            job = elsewhere if is_reward_model(elsewhere) else None
         if job is None:
             known = " or ".join(f"job:{job.name}" for job in found[:5])
             there = f"there are {known}" if known else "train one with method: reward"
             raise UnknownModel(f"{spec[:100]!r} is no reward model that was trained here: {there}.")
-        return cls(spec, job.folder, jobs.home)
+        return cls(spec, str(job.folder), jobs.home)
+
+    @classmethod
+    def named(cls, jobs: Jobs, spec: str) -> RewardModel:
+        """Find one trained here, or that of a run elsewhere, `path:FOLDER`; the Hub is asked later for `hf:ORG/NAME`.
+
+        Raises:
+            UnknownModel: no finished run of that name, or in that folder, has made one; or the spec cannot be read
+        """
+        if spec.startswith("hf:"):
+            try:
+                return cls(str(ModelSpec.parse(spec)), spec, jobs.home)
+            except TrainerError as error:
+                raise UnknownModel(str(error)) from error
+        if spec.startswith("path:"):
+            folder = local_folder(spec.removeprefix("path:"))
+            if is_reward_model(Job(VERB, folder.name, folder)):
+                return cls(spec, str(folder), jobs.home)
+        return cls.trained_here(jobs, spec)
 
     @asynccontextmanager
     async def ready(self, tell: Callable[[str], None]) -> AsyncIterator[Rate]:
@@ -60,7 +78,7 @@ class RewardModel:
             ScoringRefused: it cannot be loaded, or an answer cannot be rated
         """
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "janus_space.reward_worker", str(self.run)),
+            *(sys.executable, "-m", "janus_space.reward_worker", self.source),
             cwd=_ROOT,
             env={**os.environ, "JANUS_HOME": str(self.home.folder)},
             stdin=asyncio.subprocess.PIPE,

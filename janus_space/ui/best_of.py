@@ -92,7 +92,7 @@ class Choosing(NamedTuple):
         if comparison is None or column >= len(comparison.columns):
             raise BadRequest("That column has not been asked yet: ask something first.")
         model = self.model_for(comparison.columns[column], visitor)
-        judging = RewardModel.named(self.jobs, judge or "")
+        judging = RewardModel.trained_here(self.jobs, judge or "")
         notes = asyncio.Queue[str | None]()
         conversation = comparison.conversation(column)
         work = asyncio.create_task(

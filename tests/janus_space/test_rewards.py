@@ -14,6 +14,7 @@ from janus_space.errors import ScoringRefused, UnknownModel
 from janus_space.home import Home
 from janus_space.jobs import Jobs
 from janus_space.rewards import RewardModel
+from tests.hub import LocalHub
 from tests.tiny_models import tiny_llama
 from trainer.config import TrainConfig
 
@@ -78,6 +79,50 @@ def test_one_that_cannot_be_loaded_says_why(tmp_path: Path, janus_home: Path) ->
     folder.mkdir(parents=True)
     gone = {"method": "reward", "model": f"path:{tmp_path}/gone", "dataset": "rows.jsonl", "device": "cpu"}
     (folder / "request.json").write_text(json.dumps(gone))
-    judge = RewardModel("job:judge", folder, Home.at(janus_home))
+    judge = RewardModel("job:judge", str(folder), Home.at(janus_home))
     with pytest.raises(ScoringRefused, match=r"job:judge cannot rate this: .*gone"):
         asyncio.run(rated(judge, []))
+
+
+def scoring_model(folder: Path, base: Path) -> list[float]:
+    """Save a whole model with a score head; return what it gives for the answers."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    from trainer.reward_check import reward_of
+
+    torch.manual_seed(6)
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1, dtype=torch.float32).eval()
+    model.config.pad_token_id = tokenizer.pad_token_id
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    with torch.no_grad():
+        return [reward_of(model, tokenizer, ASKED.as_dicts(), answer) for answer in ANSWERS]
+
+
+def test_one_of_the_hub_rates_as_it_was_saved_and_another_kind_is_refused(
+    tmp_path: Path, janus_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = tiny_llama(tmp_path / "llama")
+    expected = scoring_model(tmp_path / "judge", base)
+    with LocalHub() as hub:
+        hub.add("org/judge", tmp_path / "judge")
+        hub.add("org/writer", base)
+        for name, value in hub.environment(tmp_path / "hf").items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+        jobs = Jobs(Home.at(janus_home))
+        found = asyncio.run(rated(RewardModel.named(jobs, "hf:org/judge"), []))
+        with pytest.raises(ScoringRefused, match="hf:org/writer is no reward model"):
+            asyncio.run(rated(RewardModel.named(jobs, "hf:org/writer"), []))
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert len(set(expected)) == 3
+
+
+def test_the_page_offers_those_that_were_trained_here_alone(janus_home: Path) -> None:
+    jobs = Jobs(Home.at(janus_home))
+    with pytest.raises(UnknownModel, match="'hf:org/judge' is no reward model that was trained here"):
+        RewardModel.trained_here(jobs, "hf:org/judge")
+    with pytest.raises(UnknownModel):
+        RewardModel.named(jobs, "hf:nonsense")
