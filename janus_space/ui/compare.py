@@ -19,7 +19,7 @@ from janus_space.ui.best_of import build_best_of, wire_best_of
 from janus_space.ui.board import Board
 from janus_space.ui.columns import build_columns, build_system_fields, model_dropdown
 from janus_space.ui.events import listen
-from janus_space.ui.examples import build_examples, examples
+from janus_space.ui.examples import build_examples, examples, opening
 from janus_space.ui.export_panel import build_export, wire_export
 from janus_space.ui.form import DEFAULT_MODEL, RIVAL_MODEL, ROOM, ColumnForm, Form
 from janus_space.ui.house import House
@@ -50,7 +50,7 @@ class CompareView(NamedTuple):
 def build(page: gr.Blocks, house: House, strip: gr.HTML) -> CompareView:
     """Lay out the tab and register its listeners; `strip` is where the page's head shows the attached GPUs."""
     machine = house.look()
-    start = examples()[0].fill(_first(house.start_model)).model_copy(update={"prompt": ""})
+    start = opening(house.start_model).fill(_first(house.start_model)).model_copy(update={"prompt": ""})
     choices = model_choices(machine, lambda spec: house.has_key(spec, {}), house.trained)
     keys = VisitorKeys()
     board, visitor = gr.State(Board()), gr.State("", delete_callback=keys.forget)

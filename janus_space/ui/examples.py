@@ -13,9 +13,10 @@ from janus_space.ui.form import ColumnForm, Form
 
 EXAMPLES_FILE = Path(__file__).parents[2] / "assets" / "examples.json"
 WELCOME = """
-<h2>Ask one model twice</h2>
+<h2>Ask once, compare the answers</h2>
 <p>A <em>system message</em> tells a language model how to behave: whom it speaks to, in which tone, at what length.
-Write a different one in each column, ask your question below, and read what changes. Or begin with one of these:</p>
+Give each column one of its own, or several models the same; ask your question below, and read what differs. Or begin
+with one of these:</p>
 """
 
 
@@ -55,6 +56,11 @@ class Example(BaseModel):
 def examples() -> tuple[Example, ...]:
     """Read the ready examples of the assets."""
     return TypeAdapter(tuple[Example, ...]).validate_json(EXAMPLES_FILE.read_bytes())
+
+
+def opening(model: str) -> Example:
+    """Choose what the page begins with: for a model that an example names, the one that shows it beside another."""
+    return next((example for example in examples() if model in example.models), examples()[0])
 
 
 def build_examples() -> tuple[gr.Column, list[gr.Button]]:

@@ -1,4 +1,4 @@
-"""Make the README's picture: `python -m tests.browser.screenshot OUT.png [--model SPEC]` runs the first example."""
+"""Make the README's picture: `python -m tests.browser.screenshot OUT.png [--model SPEC]` runs the opening example."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
+from janus_space.ui.examples import opening
 from tests.browser.conftest import CHROMIUM_FLAGS, ComparePage, find_chromium
 from tests.running_app import running_app
 
@@ -17,7 +18,7 @@ ANSWER_TIMEOUT_MS = 600_000  # the first start of a local model converts its wei
 
 def main() -> int:
     """Read the arguments, take the picture, return the exit code."""
-    parser = argparse.ArgumentParser(description="Take a picture of the Compare page after its first example.")
+    parser = argparse.ArgumentParser(description="Take a picture of the Compare page after the example it opens on.")
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", default="echo:", help="which model answers (default: %(default)s)")
     parser.add_argument("--home", type=Path, help="folder for models (default: an empty one)")
@@ -32,12 +33,12 @@ def main() -> int:
 
 
 def take(out: Path, executable: str, home: Path, model: str) -> None:
-    """Start the app and a browser, run the first example, and keep what is then to be seen."""
+    """Start the app and a browser, run the example it opens on, and keep what is then to be seen."""
     with running_app(home, model=model) as app, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en-US")
         compare = ComparePage(page, app.url).open()
-        page.locator("button.card").first.click()
+        page.locator("button.card").filter(has_text=opening(model).title).click()
         for letter in "AB":
             expect(compare.column(letter).locator(".status-line.done")).to_be_visible(timeout=ANSWER_TIMEOUT_MS)
         expect(page.locator("#run")).to_be_enabled()

@@ -109,7 +109,7 @@ def test_the_next_question_goes_to_all_columns_and_can_be_taken_back(compare: Co
         expect(compare.answer(letter)).to_contain_text("(turn 1): First?")
     compare.button("New conversation").click()
     expect(compare.column("A").locator(".user-row")).to_have_count(0)
-    expect(compare.page.get_by_role("heading", name="Ask one model twice")).to_be_visible()
+    expect(compare.page.get_by_role("heading", name="Ask once, compare the answers")).to_be_visible()
 
 
 def test_an_example_runs_at_one_click(compare: ComparePage) -> None:
