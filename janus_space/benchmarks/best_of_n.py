@@ -1,4 +1,4 @@
-"""Best of N: each question is answered several times, and a reward model that was trained here chooses.
+"""Best of N: each question is answered several times, and a reward model chooses.
 
 draws.jsonl    every answer of each question, its reward, and whether it was chosen
 

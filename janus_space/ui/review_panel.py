@@ -127,6 +127,7 @@ class ReviewTable:
             return self.show(job, replace(place, page=place.page - 1))
         return {
             view.panel: gr.update(visible=True),
+            view.which: place.which,
             view.rows: _rows(rows, total, place),
             view.earlier: gr.update(visible=place.page > 0),
             view.later: gr.update(visible=(place.page + 1) * ROWS_A_PAGE < total),
@@ -143,7 +144,7 @@ class ReviewTable:
         told = [view.system, view.output, view.reason]
         picked = listen(view.rows.select, f"{verb}_review_pick", self.pick, at, self.outputs)
         listen(picked.success, f"{verb}_review_focus", None, js=FOCUS_JS)
-        listen(view.which.change, f"{verb}_review_which", self.choose, [chosen, view.which], self.outputs)
+        listen(view.which.input, f"{verb}_review_which", self.choose, [chosen, view.which], self.outputs)
         listen(view.earlier.click, f"{verb}_review_earlier", self.earlier, at, self.outputs)
         listen(view.later.click, f"{verb}_review_later", self.later, at, self.outputs)
         listen(view.save.click, f"{verb}_review_save", self.save, [*at, *told], self.outputs)

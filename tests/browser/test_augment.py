@@ -166,6 +166,8 @@ def take_over(tab: AugmentTab, picture_folder: Path) -> None:
     expect(page.locator("#train-start")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator("#train-dataset input")).to_have_value("first-steps, as reviewed", timeout=PATIENCE_MS)
     tab.show()
+    expect(page.locator("#review-which").get_by_label("To review")).to_be_checked(timeout=PATIENCE_MS)
+    expect(page.locator("#review-rows")).to_contain_text("of 9")
     tab.button("Benchmark with it").click()
     expect(page.locator("#benchmark-start")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator("#benchmark-command")).to_contain_text("bench steer", timeout=PATIENCE_MS)
