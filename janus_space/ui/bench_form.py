@@ -53,7 +53,7 @@ LABELS = {
     "continuations": "Continuations of each prompt",
 }
 START_BENCH = multifaceted.BENCH.name
-QUICK = {"limit": 4, "runs": 1, "power": 4, "max_new_tokens": 256, "judge_tokens": 256}
+QUICK = {"limit": 2, "runs": 1, "power": 2, "max_new_tokens": 128, "judge_tokens": 128}
 """The most that a quick look asks for, which the embedded model does in a few minutes on two quiet cores."""
 
 

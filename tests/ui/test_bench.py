@@ -41,7 +41,7 @@ def test_what_a_benchmark_makes_no_use_of_is_neither_shown_nor_ordered() -> None
     form = filled(bench="winogender", judge="echo:")
     assert "judge" not in form.values
     assert form.request().judge is None
-    assert " ".join(form.quick.command()).startswith("python -m janus_space bench winogender --model echo: --limit 4 ")
+    assert " ".join(form.quick.command()).startswith("python -m janus_space bench winogender --model echo: --limit 2 ")
     assert not means_something("judge", "steer")
     assert means_something("annotations", "alpaca")
     assert not means_something("annotations", "mt")
