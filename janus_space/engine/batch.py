@@ -18,10 +18,13 @@ from torch import Tensor, nn
 from data_gen.chat import FinishReason, Sampling, Timings
 from janus_space.engine.adapters import AdapterBank
 from janus_space.engine.attention import FlatPlan, Segment
-from janus_space.engine.cache import RowCache
+from janus_space.engine.cache import RowCache, common
 from janus_space.engine.decode import Chooser, TextStream
 from janus_space.engine.form import Form
 from janus_space.engine.threads import Threads
+
+_ALIKE = 64
+"""Tokens that two prompts must share at their beginning for the second to wait for what the first has read."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Row:
         self.held = held
         self.made = 0
         self.first_token_at = 0.0
+        self.lends = True
         self.chooser = Chooser(request.sampling, request.token_ids, device, request.form)
         self.stream = TextStream(tokenizer, request.sampling.stop)
 
@@ -126,6 +130,8 @@ class Batch:
     def forget(self, adapter: str | None) -> None:
         """Drop what is remembered under an adapter that was loaded anew."""
         self._cache.forget(adapter)
+        for row in self._rows:
+            row.lends = row.lends and row.request.adapter != adapter
 
     def abandon(self, message: str) -> None:
         """Give up every row and start with an empty cache."""
@@ -170,12 +176,33 @@ class Batch:
             self._leave(row, "stopped")
 
     def _admit(self) -> None:
-        while self._waiting and len(self._rows) < self._max_rows:
-            request = self._waiting.popleft()
-            slot = len(self._rows)
+        """Let requests in, but those that begin like a row which still reads that: they soon take it over."""
+        held_back = []
+        while self._waiting and len(self._rows) < self._max_rows and len(held_back) < self._max_rows:
+            request, slot = self._waiting.popleft(), len(self._rows)
+            twin, shared = self._twin(request)
+            if twin is not None and twin.pending > 1 and twin.held < shared:
+                held_back.append(request)
+                continue
             self._cache.reserve(slot + 1, len(request.token_ids))
             held = self._cache.recall(slot, request.adapter, request.token_ids)
+            if twin is not None and held < (lent := min(shared, twin.held)):
+                self._cache.move(self._rows.index(twin), slot, lent)
+                held = lent
             self._rows.append(Row(request, self._tokenizer, held, self._device))
+        self._waiting.extendleft(reversed(held_back))
+
+    def _twin(self, request: Request) -> tuple[Row | None, int]:
+        """Find the row that begins most like a request, and how many tokens they share; of few, it is not worth it."""
+        tokens = request.token_ids
+        alike = [
+            (common(row.tokens, tokens), row)
+            for row in self._rows
+            if row.lends and row.request.adapter == request.adapter and row.tokens[:_ALIKE] == tokens[:_ALIKE]
+        ]
+        shared, twin = max(alike, key=lambda found: found[0], default=(0, None))
+        shared = min(shared, len(tokens) - 1)
+        return (twin, shared) if shared >= _ALIKE else (None, 0)
 
     def _plan(self) -> tuple[FlatPlan, list[str | None], list[int], list[int], list[tuple[Row, int]]]:
         answering = [row for row in self._rows if row.pending == 1]

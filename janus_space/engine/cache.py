@@ -14,6 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+_PIECE = 64
+"""Tokens that are compared at once."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -52,9 +55,11 @@ class RowCache:
 
     def move(self, source: int, target: int, tokens: int) -> None:
         """Copy a row of that many tokens to another slot."""
-        for storage in (*self._keys, *self._values):
-            if storage is not None:
-                storage[target, :, :tokens] = storage[source, :, :tokens]
+        for layers in (self._keys, self._values):
+            for index, storage in enumerate(layers):
+                if storage is not None:
+                    layers[index] = grown = self._grown(storage, storage[0])
+                    grown[target, :, :tokens] = grown[source, :, :tokens]
 
     def swap(self, one: int, other: int, tokens: int) -> None:
         """Exchange two slots of which the longer row holds that many tokens."""
@@ -86,8 +91,8 @@ class RowCache:
         """
         best, shared = None, 0
         for kept in self._kept.values():
-            if kept.adapter == adapter and (common := _common(kept.tokens, tokens)) > shared:
-                best, shared = kept, common
+            if kept.adapter == adapter and (alike := common(kept.tokens, tokens)) > shared:
+                best, shared = kept, alike
         shared = min(shared, len(tokens) - 1)
         if best is None or shared < 1:
             return 0
@@ -114,10 +119,11 @@ class RowCache:
         return grown
 
 
-def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    shared = 0
-    for left, right in zip(one, other, strict=False):
-        if left != right:
-            break
-        shared += 1
-    return shared
+def common(one: Sequence[int], other: Sequence[int]) -> int:
+    """Count the tokens with which both begin."""
+    most = min(len(one), len(other))
+    for start in range(0, most, _PIECE):
+        if list(one[start : start + _PIECE]) != list(other[start : start + _PIECE]):
+            pairs = zip(one[start:], other[start:], strict=False)
+            return start + next((place for place, (left, right) in enumerate(pairs) if left != right), most - start)
+    return most

@@ -108,6 +108,7 @@ def test_no_secret_is_in_what_is_published_nor_left_behind(
     assert sentinels(watched) == []
 
 
+@pytest.mark.proof
 def test_no_secret_is_in_a_model_that_is_published(watched: Watched, watched_hub: LocalHub, tmp_path: Path) -> None:
     watched_hub.add(BASE, tiny_llama(tmp_path / "base"))
     adapter = finished_run(Home.at(watched.folder / "home"), tmp_path / "base") / "adapter"

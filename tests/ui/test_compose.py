@@ -35,7 +35,7 @@ def shown(composer: Composer, updates: dict) -> dict:
 
 
 def test_a_pick_shows_everywhere_at_once(composer: Composer) -> None:
-    view = shown(composer, composer.pick({"key": "plain-words"}, Composition(), "", "echo:"))
+    view = shown(composer, composer.pick({"key": "plain-words"}, Composition(), "", "echo:", False))
     assert view["tree"] == view["picture"] == ["plain-words"]
     assert "simple everyday vocabulary" in view["chips"]
     assert "simple everyday vocabulary" in view["findings"]
@@ -46,7 +46,7 @@ def test_a_pick_shows_everywhere_at_once(composer: Composer) -> None:
 def test_contradicting_picks_are_noted_once(composer: Composer) -> None:
     composition = Composition()
     for key in ("plain-words", "specialist"):
-        view = shown(composer, composer.pick({"key": key}, composition, composition.text, "echo:"))
+        view = shown(composer, composer.pick({"key": key}, composition, composition.text, "echo:", False))
     assert "A specialist expects exact terms" in view["notes"]
     assert "contradict" not in view["findings"]
 
@@ -69,7 +69,7 @@ def test_one_a_dimension_or_more(composer: Composer) -> None:
     composition = Composition()
     composer.allow_more(composition, "", "echo:", True)
     for key in ("plain-words", "one-sentence"):
-        composer.pick({"key": key}, composition, composition.text, "echo:")
+        composer.pick({"key": key}, composition, composition.text, "echo:", False)
     assert composition.picks.ids == ("plain-words", "one-sentence")
     view = shown(composer, composer.allow_more(composition, composition.text, "echo:", False))
     assert view["tree"] == ["plain-words"]

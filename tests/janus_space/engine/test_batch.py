@@ -99,6 +99,47 @@ def test_a_second_turn_reads_only_what_is_new_and_says_the_same(tiny: Tiny) -> N
     assert heard.text == TinyBatch(tiny.folder, tiny.adapters).answer(follow, "a")
 
 
+def test_prompts_that_begin_alike_are_read_once(tiny: Tiny) -> None:
+    """As the four rubrics of one answer: asked at once, they share all but their ends."""
+    batch = TinyBatch(tiny.folder, tiny.adapters, read_tokens=50)
+    beginning = _ids(batch, PROMPTS[1] * 12)
+    ends = [batch.tokenizer(f" {text}", add_special_tokens=False)["input_ids"] for text in (*PROMPTS, "Go on.")]
+    read = _tokens_read(batch)
+    together = [batch.ask(beginning + end, "a") for end in ends]
+    stranger = batch.ask(beginning + ends[0], "b")
+    batch.finish()
+    answered = sum(len(heard.pieces) > 0 for heard in together)
+    assert answered == len(ends)
+    most = 2 * len(beginning) + sum(map(len, [*ends, ends[0]])) + 12 * (len(ends) + 1)
+    assert sum(read) <= most < 3 * len(beginning) + 12 * (len(ends) + 1)
+    for heard, end in zip(together, ends, strict=True):
+        assert heard.text == TinyBatch(tiny.folder, tiny.adapters).answer(beginning + end, "a")
+    assert stranger.text == TinyBatch(tiny.folder, tiny.adapters).answer(beginning + ends[0], "b")
+
+
+def test_who_waited_for_a_row_that_is_given_up_reads_for_itself(llama: Tiny) -> None:
+    batch = TinyBatch(llama.folder, read_tokens=20)
+    prompt = _ids(batch, PROMPTS[1] * 12)
+    first, second = batch.ask(prompt), batch.ask(prompt)
+    batch.batch.step()
+    assert batch.batch.size == 2
+    first.request.cancelled = True
+    batch.finish()
+    assert second.text == TinyBatch(llama.folder).answer(prompt)
+
+
+def test_a_row_read_by_an_older_adapter_lends_nothing(llama: Tiny) -> None:
+    batch = TinyBatch(llama.folder, {"a": llama.adapters["a"]})
+    prompt = _ids(batch, PROMPTS[1] * 12)
+    batch.ask(prompt, "a")
+    batch.batch.step()
+    batch.bank.add("a", llama.adapters["b"])
+    batch.batch.forget("a")
+    anew = batch.ask(prompt, "a")
+    batch.finish()
+    assert anew.text == TinyBatch(llama.folder, llama.adapters).answer(prompt, "b")
+
+
 @pytest.mark.parametrize("adapter", [None, "b"])
 def test_what_one_adapter_read_is_not_used_for_another(llama: Tiny, adapter: str | None) -> None:
     batch = TinyBatch(llama.folder, llama.adapters)
