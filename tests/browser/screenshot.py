@@ -36,13 +36,14 @@ def take(out: Path, executable: str, home: Path, model: str) -> None:
     """Start the app and a browser, run the example it opens on, and keep what is then to be seen."""
     with running_app(home, model=model) as app, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en-US")
+        page = browser.new_page(viewport={"width": 1280, "height": 1360}, locale="en-US")
         compare = ComparePage(page, app.url).open()
         page.locator("button.card").filter(has_text=opening(model).title).click()
         for letter in "AB":
             expect(compare.column(letter).locator(".status-line.done")).to_be_visible(timeout=ANSWER_TIMEOUT_MS)
         expect(page.locator("#run")).to_be_enabled()
         page.mouse.move(0, 0)
+        page.evaluate("scrollTo(0, 0)")  # the page follows its answers; the picture begins with the message
         page.wait_for_timeout(500)  # colours fade
         page.screenshot(path=out)
         browser.close()
