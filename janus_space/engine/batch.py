@@ -72,7 +72,7 @@ class Row:
         self.held = held
         self.made = 0
         self.first_token_at = 0.0
-        self.lends = True
+        self.is_stale = False  # read by an adapter that has been replaced since: nobody else may take it over
         self.chooser = Chooser(request.sampling, request.token_ids, device, request.form)
         self.stream = TextStream(tokenizer, request.sampling.stop)
 
@@ -131,7 +131,7 @@ class Batch:
         """Drop what is remembered under an adapter that was loaded anew."""
         self._cache.forget(adapter)
         for row in self._rows:
-            row.lends = row.lends and row.request.adapter != adapter
+            row.is_stale = row.is_stale or row.request.adapter == adapter
 
     def abandon(self, message: str) -> None:
         """Give up every row and start with an empty cache."""
@@ -198,7 +198,7 @@ class Batch:
         alike = [
             (common(row.tokens, tokens), row)
             for row in self._rows
-            if row.lends and row.request.adapter == request.adapter and row.tokens[:_ALIKE] == tokens[:_ALIKE]
+            if row.request.adapter == request.adapter and not row.is_stale and row.tokens[:_ALIKE] == tokens[:_ALIKE]
         ]
         shared, twin = max(alike, key=lambda found: found[0], default=(0, None))
         shared = min(shared, len(tokens) - 1)
@@ -252,7 +252,8 @@ class Batch:
 
     def _leave(self, row: Row, reason: FinishReason) -> None:
         slot, final = self._rows.index(row), self._rows[-1]
-        self._cache.keep(slot, row.request.adapter, row.tokens[: row.held])
+        if not row.is_stale:
+            self._cache.keep(slot, row.request.adapter, row.tokens[: row.held])
         if final is not row:
             self._cache.move(len(self._rows) - 1, slot, final.held)
             self._rows[slot] = final

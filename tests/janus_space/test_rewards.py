@@ -13,10 +13,12 @@ from data_gen.chat import Conversation
 from janus_space.errors import ScoringRefused, UnknownModel
 from janus_space.home import Home
 from janus_space.jobs import Jobs
+from janus_space.reward_worker import _from_the_hub
 from janus_space.rewards import RewardModel
 from tests.hub import LocalHub
 from tests.tiny_models import tiny_llama
 from trainer.config import TrainConfig
+from trainer.errors import ModelRefused
 
 ASKED = Conversation.model_validate(
     {"messages": [{"role": "system", "content": "Answer like a pirate."}, {"role": "user", "content": "Why?"}]}
@@ -101,21 +103,23 @@ def scoring_model(folder: Path, base: Path) -> list[float]:
         return [reward_of(model, tokenizer, ASKED.as_dicts(), answer) for answer in ANSWERS]
 
 
-def test_one_of_the_hub_rates_as_it_was_saved_and_another_kind_is_refused(
+def test_a_model_that_writes_is_no_reward_model(tmp_path: Path, janus_home: Path) -> None:
+    with pytest.raises(ModelRefused, match="is no reward model: it has no head that gives one score"):
+        _from_the_hub(f"path:{tiny_llama(tmp_path / 'llama')}")
+
+
+def test_one_of_the_hub_rates_as_it_was_saved(
     tmp_path: Path, janus_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = tiny_llama(tmp_path / "llama")
     expected = scoring_model(tmp_path / "judge", base)
     with LocalHub() as hub:
         hub.add("org/judge", tmp_path / "judge")
-        hub.add("org/writer", base)
         for name, value in hub.environment(tmp_path / "hf").items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("HF_HUB_OFFLINE", "0")
         jobs = Jobs(Home.at(janus_home))
         found = asyncio.run(rated(RewardModel.named(jobs, "hf:org/judge"), []))
-        with pytest.raises(ScoringRefused, match="hf:org/writer is no reward model"):
-            asyncio.run(rated(RewardModel.named(jobs, "hf:org/writer"), []))
     assert found == pytest.approx(expected, abs=1e-4)
     assert len(set(expected)) == 3
 

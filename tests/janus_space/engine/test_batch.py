@@ -137,7 +137,19 @@ def test_a_row_read_by_an_older_adapter_lends_nothing(llama: Tiny) -> None:
     batch.batch.forget("a")
     anew = batch.ask(prompt, "a")
     batch.finish()
-    assert anew.text == TinyBatch(llama.folder, llama.adapters).answer(prompt, "b")
+    later = batch.answer(prompt, "a")
+    assert anew.text == later == TinyBatch(llama.folder, llama.adapters).answer(prompt, "b")
+
+
+def test_a_row_read_by_an_older_adapter_is_not_kept(llama: Tiny) -> None:
+    batch = TinyBatch(llama.folder, {"a": llama.adapters["a"]})
+    prompt = _ids(batch, PROMPTS[1] * 12)
+    batch.ask(prompt, "a")
+    batch.batch.step()
+    batch.bank.add("a", llama.adapters["b"])
+    batch.batch.forget("a")
+    batch.finish()
+    assert batch.answer(prompt, "a") == TinyBatch(llama.folder, llama.adapters).answer(prompt, "b")
 
 
 @pytest.mark.parametrize("adapter", [None, "b"])
