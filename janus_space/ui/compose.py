@@ -68,7 +68,7 @@ def build(tab: gr.Tab, house: House, compared: CompareView) -> None:
         tree, picture, card.allow_more, card.chips, card.notes, card.badge, card.text, card.rebuild, card.findings
     )
     composer = Composer(view, hierarchy, gr.State(Composition()))
-    shelf = Shelf(shelf_view, hierarchy, composer.show)
+    shelf = Shelf(shelf_view, hierarchy, composer.show_all)
     inputs = [composer.state, card.text, card.model]
     _wire_picking(composer, inputs, surprise, card.reword)
     _wire_smoothing(composer, card.proposal, inputs, house, compared)

@@ -87,8 +87,12 @@ class Composer:
         del updates[self.view.message]
         return updates
 
+    def show_all(self, composition: Composition, model: str | None) -> Updates:
+        """Bring the whole tab up to what a persona has brought, which may need several picks a dimension."""
+        return self.show(composition, model) | {self.view.allow_more: composition.picks.allow_more}
+
     def show(self, composition: Composition, model: str | None) -> Updates:
-        """Bring the whole tab up to what is composed."""
+        """Bring the tab up to what is composed; a late answer must not turn back the box that allows several."""
         view, picks, hierarchy = self.view, composition.picks, self.hierarchy
         taken = list(picks.ids)
         pulling_apart = picks.contradictions(hierarchy)
@@ -100,7 +104,6 @@ class Composer:
             self.state: composition,
             view.tree: taken,
             view.picture: taken,
-            view.allow_more: picks.allow_more,
             view.chips: compose_wording.chips(picks.leaves(hierarchy), hierarchy),
             view.notes: compose_wording.contradictions(pulling_apart, hierarchy),
             view.badge: compose_wording.EDITED if composition.is_edited else "",
