@@ -18,6 +18,7 @@ from tests.endpoint import Reply, chunk, chunks_of, endpoint, fails, says, sends
 KEY = "sk-SENTINEL"
 ASK = Conversation.ask("Which way?", system="Be brief.")
 HASTY = Patience(connect_seconds=0.3, byte_seconds=0.3, piece_seconds=0.5)
+CALM = Patience(connect_seconds=30, byte_seconds=30, piece_seconds=30)
 
 
 def model_at(url: str, key: str | None = KEY, **options: Any) -> OpenAIChat:
@@ -177,8 +178,8 @@ def test_a_cut_at_any_byte_never_passes_for_an_answer(is_cut_cleanly: bool) -> N
 def test_the_request_says_what_was_asked_in_the_endpoints_words() -> None:
     wishes = Sampling(temperature=0.5, top_p=0.8, repetition_penalty=1.1, max_new_tokens=9, seed=4, stop=("END",))
     with endpoint() as server:
-        asyncio.run(events(model_at(server.url), wishes))
-        asyncio.run(events(model_at(server.url, dialect="engine"), Sampling()))
+        asyncio.run(events(model_at(server.url, patience=CALM), wishes))
+        asyncio.run(events(model_at(server.url, patience=CALM, dialect="engine"), Sampling()))
     own_server, engine = (asked.body for asked in server.asked)
     expected = {"temperature": 0.5, "top_p": 0.8, "max_tokens": 9, "seed": 4, "stop": ["END"], "model": "m"}
     assert expected.items() <= own_server.items()
