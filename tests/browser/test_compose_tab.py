@@ -91,7 +91,9 @@ def test_moving_about_in_the_tree(compose: ComposePage) -> None:
 
 
 def test_quick_picks_are_all_taken(compose: ComposePage) -> None:
-    compose.page.get_by_label("Allow more than one a dimension").check()
+    with compose.page.expect_request("**/queue/join*") as asked:
+        compose.page.get_by_label("Allow more than one a dimension").check()
+    asked.value.response()
     compose.search("informativeness")
     compose.page.get_by_label("Search the preferences").press("Enter")
     for _ in range(5):
