@@ -177,7 +177,7 @@ class Batch:
 
     def _admit(self) -> None:
         """Let requests in, but those that begin like a row which still reads that: they soon take it over."""
-        held_back = []
+        held_back: list[Request] = []
         while self._waiting and len(self._rows) < self._max_rows and len(held_back) < self._max_rows:
             request, slot = self._waiting.popleft(), len(self._rows)
             twin, shared = self._twin(request)
