@@ -31,7 +31,7 @@ INTRO = """
 Compare.</p>
 """
 in_turn = partial(listen, in_turn="composition")
-"""For what changes the picks or reads the text: a pick that overtakes "allow more" would push out the one before."""
+"""For what changes the picks or reads the text: each goes on from what the one before it has made."""
 CHECK_FILE = ASSETS / "message_check.js"
 
 

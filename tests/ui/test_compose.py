@@ -43,6 +43,19 @@ def test_a_pick_shows_everywhere_at_once(composer: Composer) -> None:
     assert (view["badge"], view["rebuild"]["visible"]) == ("", False)
 
 
+def test_the_box_that_allows_several_is_written_for_a_persona_alone(composer: Composer) -> None:
+    """A late answer would turn it back while the visitor goes on picking."""
+    composition, box = Composition(), composer.view.allow_more
+    answers = [
+        composer.pick({"key": "plain-words"}, composition, "", "echo:", True),
+        composer.show(composition, "echo:"),
+        composer.reword(composition, composition.text, "echo:"),
+        composer.allow_more(composition, composition.text, "echo:", True),
+    ]
+    assert not [answer for answer in answers if box in answer]
+    assert composer.show_all(composition, "echo:")[box]
+
+
 def test_contradicting_picks_are_noted_once(composer: Composer) -> None:
     composition = Composition()
     for key in ("plain-words", "specialist"):
