@@ -15,8 +15,6 @@ from llguidance.hf import from_tokenizer
 from torch import Tensor
 
 _LAYOUT: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-_DEEPEST = 20
-"""How far into a schema that names itself texts are counted."""
 
 
 class FormRefused(ValueError):
@@ -48,7 +46,7 @@ class Forms:
         self._making = threading.Lock()
 
     def form(self, schema: Mapping[str, Any], most_tokens: int) -> Form:
-        """Return a form whose answer is whole within about `most_tokens`; the first takes a second to prepare.
+        """Return a form for an answer of at most `most_tokens`; the first takes a second to prepare.
 
         Raises:
             FormRefused: the schema asks for what cannot be ensured
@@ -62,37 +60,16 @@ class Forms:
         return Form(matcher)
 
 
-def ending_in_time(schema: Mapping[str, Any], most_tokens: int) -> dict[str, Any]:
-    """Share the room for an answer among its texts: a small model would not end the first, and lose the others.
+def ending_in_time(node: Any, most_tokens: int) -> Any:
+    """Let no text of an answer have more characters than the answer has tokens.
 
-    A text gets a character for each token of its share. A token of English holds four: the rest is for whatever else
-    there is to write, and for other scripts.
+    A small model would not end a judge's feedback, and be cut off before its score. A token of English holds four
+    characters, so that the rest of the answer has room, and no text is short of it.
     """
-    most = max(1, most_tokens // max(1, _texts_of(schema, schema.get("$defs", {}))))
-    return {name: _held(node, most) for name, node in schema.items()}
-
-
-def _texts_of(node: Any, named: Mapping[str, Any], depth: int = 0) -> int:
-    """Count the texts in an answer; of a list, those of one item."""
-    if not isinstance(node, Mapping) or depth > _DEEPEST:
-        return 0
-    if _is_free_text(node):
-        return 1
-    reference = str(node.get("$ref", "")).removeprefix("#/$defs/")
-    below = [*node.get("properties", {}).values(), node.get("items"), named.get(reference)]
-    return sum(_texts_of(one, named, depth + 1) for one in below)
-
-
-def _held(node: Any, most: int) -> Any:
     if isinstance(node, list):
-        return [_held(one, most) for one in node]
+        return [ending_in_time(one, most_tokens) for one in node]
     if not isinstance(node, Mapping):
         return node
-    return {
-        **{name: _held(one, most) for name, one in node.items()},
-        **({"maxLength": most} if _is_free_text(node) else {}),
-    }
-
-
-def _is_free_text(node: Mapping[str, Any]) -> bool:
-    return node.get("type") == "string" and not node.keys() & {"enum", "const", "pattern", "format", "maxLength"}
+    held = {name: ending_in_time(one, most_tokens) for name, one in node.items()}
+    is_free = node.get("type") == "string" and not node.keys() & {"enum", "const", "pattern", "format", "maxLength"}
+    return {**held, "maxLength": most_tokens} if is_free else held

@@ -10,6 +10,7 @@ import torch
 from pydantic import BaseModel
 
 from data_gen.answers import SetAnswer, schema_of
+from data_gen.augment import MAX_TOKENS
 from data_gen.records import Rubric
 from janus_space.engine.form import Form, FormRefused, Forms, ending_in_time
 from janus_space.judging.pairwise import ComparisonVerdict
@@ -47,8 +48,8 @@ def noise(tokenizer: Any, form: Form, seed: int, most: int) -> str | None:
 
 @pytest.mark.parametrize("kind", [RubricVerdict, ComparisonVerdict, Rubric, SetAnswer])
 def test_noise_in_a_form_is_an_answer(tokenizer: Any, forms: Forms, kind: type[BaseModel]) -> None:
-    most = 4000  # the tiny tokenizer's tokens are short
-    said = [noise(tokenizer, forms.form(schema_of(kind), 300), seed, most) for seed in range(12)]
+    most = 8000  # the tiny tokenizer's tokens are short
+    said = [noise(tokenizer, forms.form(schema_of(kind), 40), seed, most) for seed in range(12)]
     assert None not in said
     for text in said:
         found = json.loads(text or "", strict=False)
@@ -64,20 +65,23 @@ def test_a_score_stays_within_its_range(tokenizer: Any, forms: Forms) -> None:
     assert scores == {1, 2, 3, 4, 5}
 
 
-def test_the_room_is_shared_among_all_texts_of_an_answer() -> None:
-    told = ending_in_time(schema_of(SetAnswer), 160)
-    inner = next(iter(told["$defs"].values()))["properties"]
-    assert {field["maxLength"] for field in inner.values()} == {20}  # eight texts
+def test_a_text_has_at_most_a_character_for_each_token_of_the_answer() -> None:
+    told = ending_in_time(schema_of(RubricVerdict), 128)["properties"]
+    assert told == {
+        "feedback": {"type": "string", "maxLength": 128},
+        "score": {"enum": [1, 2, 3, 4, 5], "type": "integer"},
+    }
     short = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 7}, "b": {"enum": ["x"]}}}
     assert ending_in_time(short, 100) == short
 
 
-def test_a_schema_that_names_itself_is_counted_to_an_end() -> None:
-    tree = {
-        "$ref": "#/$defs/t",
-        "$defs": {"t": {"properties": {"name": {"type": "string"}, "t": {"$ref": "#/$defs/t"}}}},
-    }
-    assert 0 < ending_in_time(tree, 100)["$defs"]["t"]["properties"]["name"]["maxLength"] <= 100
+def test_a_teacher_s_long_descriptions_have_room() -> None:
+    told = ending_in_time(schema_of(SetAnswer), MAX_TOKENS["preference_set"])
+    most = [
+        text["maxLength"] for text in told["$defs"]["_PreferenceAnswer"]["properties"].values() if "maxLength" in text
+    ]
+    assert most
+    assert min(most) > 60 * 9  # words, and characters of a long one
 
 
 @pytest.mark.parametrize("schema", [{"type": "nonsense"}, {"$ref": "#/$defs/nowhere"}, {"not": {"type": "string"}}])
